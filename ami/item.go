@@ -1,0 +1,42 @@
+package ami
+
+import "time"
+
+// An ItemKind says what an Item is.
+type ItemKind uint8
+
+// The kinds of items. ItemConnected and ItemDisconnected come in pairs around the events of one connection.
+const (
+	ItemEvent        ItemKind = iota // an event of Asterisk
+	ItemConnected                    // the login was accepted
+	ItemDisconnected                 // the connection is gone; events may have been missed until the next ItemConnected
+)
+
+// An Item is one thing that happened on the link.
+type Item struct {
+	Kind    ItemKind
+	Message Message   // of an ItemEvent
+	At      time.Time // when it was read from the socket; the same for all of one read
+	Version string    // of an ItemConnected: the AMI version of the banner, such as "11.0.0"
+	Err     error     // of an ItemDisconnected: why
+}
+
+// itemSize is what an item is counted with in the bound of the stream, besides its text.
+const itemSize = 96
+
+// names keeps one string for each event name that was seen, so that a name can be shown to Want without making one.
+type names map[string]string
+
+// maxNames bounds names: Asterisk has some 200 events, a broken peer any number.
+const maxNames = 1024
+
+func (n names) of(name []byte) string {
+	if s, ok := n[string(name)]; ok {
+		return s
+	}
+	s := string(name)
+	if len(n) < maxNames {
+		n[s] = s
+	}
+	return s
+}

@@ -1,0 +1,156 @@
+package ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Back-off between two tries, with full jitter. The longest keeps us back within 5 s of Asterisk being ready,
+// the login included.
+const (
+	backoffMin  = 50 * time.Millisecond
+	backoffBase = 250 * time.Millisecond
+	backoffMax  = 4500 * time.Millisecond
+)
+
+// errLogoff is the end of a connection that we have ended.
+var errLogoff = errors.New("logged off")
+
+// reconnect holds one connection after the other until ctx ends.
+func (c *Client) reconnect(ctx context.Context) {
+	window := backoffBase
+	said := ""
+	for ctx.Err() == nil {
+		lasted, err := c.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if lasted >= backoffMax {
+			// A peer that takes logins and drops them at once is one long failure, not many short successes.
+			window, said = backoffBase, ""
+		}
+		if reason := err.Error(); reason != said {
+			said = reason
+			c.o.Logger.LogAttrs(ctx, slog.LevelWarn, "asterisk is not connected",
+				slog.String("address", c.o.Address), slog.String("error", reason))
+		}
+		c.setStatus(Status{Phase: Waiting, Err: err})
+		c.pause(ctx, max(backoffMin, rand.N(window)))
+		window = min(2*window, backoffMax)
+	}
+}
+
+// pause waits for d, and then until half of the stream has been taken: a connection whose events would not fit is
+// of no use.
+func (c *Client) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
+	}
+	for c.stream.size() > c.o.Queue/2 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.stream.room:
+		}
+	}
+}
+
+// session is the life of one connection. It returns how long it was up and why it ended.
+func (c *Client) session(ctx context.Context) (time.Duration, error) {
+	c.enter(Connecting)
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return 0, bare(err)
+	}
+	defer func() { _ = conn.Close() }()
+	c.enter(LoggingIn)
+	if c.reader == nil {
+		c.reader = NewReader(conn)
+	}
+	c.reader.reset(conn)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	version, err := c.login(conn)
+	if !stop() {
+		return 0, ctx.Err()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("login: %w", bare(err))
+	}
+	l := newLink(conn, c.o)
+	c.stats.logins.Add(1)
+	c.stream.mark(Item{Kind: ItemConnected, At: l.born, Version: version})
+	c.setStatus(Status{Phase: Up, Version: version})
+	c.o.Logger.LogAttrs(ctx, slog.LevelInfo, "asterisk is connected",
+		slog.String("address", c.o.Address), slog.String("ami_version", version))
+	err = c.serve(ctx, l)
+	c.stream.mark(Item{Kind: ItemDisconnected, At: time.Now(), Err: err})
+	return time.Since(l.born), err
+}
+
+// serve runs a link that is up until it ends or ctx does, and returns why when nothing of it runs any more.
+func (c *Client) serve(ctx context.Context, l *link) error {
+	c.link.Store(l)
+	var parts sync.WaitGroup
+	parts.Go(func() { l.fail(c.read(l)) })
+	parts.Go(l.write)
+	c.watch(ctx, l)
+	c.link.Store(nil)
+	if ctx.Err() != nil {
+		c.logoff(l)
+	}
+	l.fail(errLogoff)
+	parts.Wait()
+	return l.reason()
+}
+
+// watch sends a Ping when nothing was heard for a while, and gives the link up when nothing was heard for long.
+func (c *Client) watch(ctx context.Context, l *link) {
+	timer := time.NewTimer(c.o.Ping)
+	defer timer.Stop()
+	pinged := time.Duration(-1) // what was heard last when the last Ping was sent
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.done:
+			return
+		case <-timer.C:
+		}
+		heard := time.Duration(l.heard.Load())
+		silent := time.Since(l.born) - heard
+		switch {
+		case silent >= c.o.DeadAfter:
+			l.fail(fmt.Errorf("%w for %s", ErrSilent, c.o.DeadAfter))
+			return
+		case silent < c.o.Ping:
+			timer.Reset(c.o.Ping - silent)
+			continue
+		case heard != pinged:
+			pinged = heard
+			l.send("Ping", pingID)
+		}
+		timer.Reset(min(c.o.Ping, c.o.DeadAfter-silent))
+	}
+}
+
+// logoff tells Asterisk that we go, and gives it a second to say goodbye.
+func (c *Client) logoff(l *link) {
+	l.send("Logoff", "ami-logoff")
+	timer := time.NewTimer(goodbye)
+	defer timer.Stop()
+	select {
+	case <-l.done:
+	case <-timer.C:
+	}
+}
+
+const pingID = "ami-ping"

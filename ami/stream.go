@@ -1,0 +1,146 @@
+package ami
+
+import (
+	"sync"
+	"time"
+)
+
+// A stream carries batches from the reader of the socket, which must never wait, to whoever takes the items, who may.
+// What waits is bounded in bytes.
+type stream struct {
+	out   chan []Item
+	limit int
+
+	mu      sync.Mutex
+	waiting []batch
+	bytes   int
+	closed  bool
+	changed chan struct{} // capacity 1: something was put, or the end has come
+	room    chan struct{} // capacity 1: something was taken
+}
+
+type batch struct {
+	items []Item
+	bytes int
+}
+
+func newStream(limit int) *stream {
+	return &stream{
+		out:     make(chan []Item),
+		limit:   limit,
+		changed: make(chan struct{}, 1),
+		room:    make(chan struct{}, 1),
+	}
+}
+
+// put adds items that count as n bytes and reports whether there was room for them.
+func (s *stream) put(items []Item, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes > 0 && s.bytes+n > s.limit {
+		return false
+	}
+	s.add(items, n)
+	return true
+}
+
+// mark adds an ItemConnected or ItemDisconnected, for which there is always room.
+func (s *stream) mark(i Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add([]Item{i}, itemSize)
+}
+
+func (s *stream) add(items []Item, n int) {
+	s.waiting = append(s.waiting, batch{items, n})
+	s.bytes += n
+	signal(s.changed)
+}
+
+// size returns the bytes that wait.
+func (s *stream) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// close says that no more will be put.
+func (s *stream) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	signal(s.changed)
+}
+
+// hand gives the batches to the channel until the stream is closed and empty, or closed and nobody takes, and then
+// closes the channel.
+func (s *stream) hand() {
+	defer close(s.out)
+	for {
+		b, ok, closed := s.first()
+		switch {
+		case ok:
+			if !s.give(b) {
+				return
+			}
+			s.taken(b)
+		case closed:
+			return
+		default:
+			<-s.changed
+		}
+	}
+}
+
+// first returns the oldest batch without taking it off.
+func (s *stream) first() (b batch, ok, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return batch{}, false, s.closed
+	}
+	return s.waiting[0], true, s.closed
+}
+
+// give hands one batch over. After the stream was closed it waits for its taker a second only.
+func (s *stream) give(b batch) bool {
+	for {
+		select {
+		case s.out <- b.items:
+			return true
+		case <-s.changed:
+		}
+		if _, _, closed := s.first(); !closed {
+			continue
+		}
+		limit := time.NewTimer(goodbye)
+		defer limit.Stop()
+		select {
+		case s.out <- b.items:
+			signal(s.changed)
+			return true
+		case <-limit.C:
+			return false
+		}
+	}
+}
+
+// taken takes the oldest batch off.
+func (s *stream) taken(b batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[0] = batch{}
+	if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
+		s.waiting = nil
+	}
+	s.bytes -= b.bytes
+	signal(s.room)
+}
+
+// signal wakes who waits on a channel of capacity 1.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
