@@ -1,0 +1,98 @@
+package lab
+
+import (
+	"embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+//go:embed etc/*.conf
+var templates embed.FS
+
+// settings are what the configuration templates see.
+type settings struct {
+	Dir                    string // run directory as Asterisk sees it
+	IP, TrunkIP            string
+	Tech                   string
+	AMISecret              string
+	LimitedSecret          string
+	ARIPassword            string
+	Timestamps, CDRManager bool
+	Phones                 []account
+}
+
+type account struct{ Number, Secret string }
+
+// runFolders are the folders of a run directory. Debian's package makes no spool/recording, without which ARI can
+// neither record nor list recordings.
+var runFolders = []string{
+	"etc", "db/keys", "run", "moh", "log/cdr-csv", "log/cdr-custom", "log/cel-custom",
+	"spool/monitor", "spool/recording", "spool/outgoing", "spool/tmp", "spool/voicemail", "spool/system",
+}
+
+// fill makes the contents of a run directory on the host.
+func fill(dir string, s settings) error {
+	for _, folder := range runFolders {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			return fmt.Errorf("lab run directory: %w", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "moh/hold.sln"), holdTone(), 0o644); err != nil {
+		return fmt.Errorf("lab run directory: %w", err)
+	}
+	all, err := template.ParseFS(templates, "etc/*.conf")
+	if err != nil {
+		return fmt.Errorf("lab configuration: %w", err)
+	}
+	for _, t := range all.Templates() {
+		var text strings.Builder
+		if err := t.Execute(&text, s); err != nil {
+			return fmt.Errorf("lab configuration: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "etc", t.Name()), []byte(text.String()), 0o644); err != nil {
+			return fmt.Errorf("lab configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// holdTone is five seconds of a quiet 440 Hz, signed linear at 8 kHz: music on hold that can be told from silence.
+func holdTone() []byte {
+	const rate, seconds, frequency, loudness = 8000, 5, 440, 1500
+	tone := make([]byte, 0, 2*rate*seconds)
+	for i := range rate * seconds {
+		sample := loudness * math.Sin(2*math.Pi*frequency*float64(i)/rate)
+		tone = binary.LittleEndian.AppendUint16(tone, uint16(int16(sample)))
+	}
+	return tone
+}
+
+// copyZone puts the time zone's file into the run directory, so that Asterisk's local time is the asked one: name "" is
+// the zone of this process. It reports whether there is one; without it Asterisk's local time is UTC.
+func copyZone(dir, name string) (bool, error) {
+	source := "/etc/localtime"
+	if name == "" {
+		name = os.Getenv("TZ")
+	}
+	if name != "" {
+		source = filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+strings.TrimPrefix(name, ":")))
+	}
+	data, err := os.ReadFile(source)
+	if errors.Is(err, fs.ErrNotExist) && (name == "" || name == "UTC") {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lab time zone %q: %w", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "etc/localtime"), data, 0o644); err != nil {
+		return false, fmt.Errorf("lab time zone: %w", err)
+	}
+	return true, nil
+}
