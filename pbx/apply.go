@@ -1,0 +1,230 @@
+package pbx
+
+import (
+	"strings"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// appliers maps the name of each AMI event that matters to what it does to the picture.
+var appliers = map[string]func(*state, ami.Message){
+	"Newchannel":        (*state).newChannel,
+	"Newstate":          (*state).newState,
+	"NewCallerid":       (*state).update,
+	"NewConnectedLine":  (*state).update,
+	"Newexten":          (*state).newExten,
+	"Rename":            (*state).rename,
+	"BridgeEnter":       (*state).bridgeEnter,
+	"BridgeLeave":       (*state).bridgeLeave,
+	"Hold":              func(s *state, m ami.Message) { s.hold(m, true) },
+	"Unhold":            func(s *state, m ami.Message) { s.hold(m, false) },
+	"Hangup":            (*state).hangup,
+	"DialBegin":         (*state).dialBegin,
+	"DialEnd":           (*state).dialEnd,
+	"Cdr":               (*state).cdr,
+	"VarSet":            (*state).varSet,
+	"ExtensionStatus":   (*state).extensionStatus,
+	"DeviceStateChange": (*state).deviceStateChange,
+}
+
+// Wanted reports whether the switch needs an AMI event, by name; it is meant for ami.Options.Want.
+func Wanted(event string) bool {
+	switch event {
+	case "FullyBooted", "Reload":
+		return true
+	}
+	_, ok := appliers[event]
+	return ok
+}
+
+// apply changes the picture by one event that was read at the given time.
+func (s *state) apply(m ami.Message, at time.Time) {
+	do, ok := appliers[m.Event()]
+	if !ok {
+		return
+	}
+	s.at, s.stamp = at, m.Get("Timestamp")
+	do(s, m)
+}
+
+// touch brings a known channel up to date from the snapshot that most events carry; nil when it is not known. A
+// channel is never made here: events of a channel may still come after its Hangup.
+func (s *state) touch(m ami.Message) *channel {
+	ch := s.channels[m.Get("Uniqueid")]
+	if ch == nil {
+		return nil
+	}
+	ch.fill(m)
+	if ch == ch.call.first {
+		ch.call.dirty = true
+	}
+	if linked := m.Get("Linkedid"); linked != "" && linked != ch.Linked {
+		s.moveChannel(ch, linked)
+	}
+	return ch
+}
+
+func (c *Channel) fill(m ami.Message) {
+	c.State, c.StateText = m.Get("ChannelState"), m.Get("ChannelStateDesc")
+	c.Caller = Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}
+	c.Connected = Party{Number: known(m.Get("ConnectedLineNum")), Name: known(m.Get("ConnectedLineName"))}
+	c.Context, c.Exten = m.Get("Context"), m.Get("Exten")
+}
+
+// up is the number of the channel state "Up" (include/asterisk/channelstate.h).
+const up = "6"
+
+func channelFrom(m ami.Message, at time.Time) *channel {
+	ch := &channel{Channel: Channel{Name: m.Get("Channel"), ID: m.Get("Uniqueid"), Linked: m.Get("Linkedid"), Created: at}}
+	ch.fill(m)
+	ch.FirstContext = ch.Context
+	ch.asked(ch.Exten)
+	if ch.Linked == "" {
+		ch.Linked = ch.ID
+	}
+	return ch
+}
+
+// asked notes the first real number that a channel asks the dialplan for.
+func (c *Channel) asked(exten string) {
+	if c.Dialled == "" && exten != "s" && exten != "h" {
+		c.Dialled = exten
+	}
+}
+
+func (s *state) newChannel(m ami.Message) {
+	if isPseudo(m.Get("Channel")) || m.Get("Uniqueid") == "" || s.touch(m) != nil {
+		return
+	}
+	s.addChannel(channelFrom(m, s.at))
+}
+
+func (s *state) update(m ami.Message) { s.touch(m) }
+
+func (s *state) newState(m ami.Message) {
+	if ch := s.touch(m); ch != nil && ch.State == up && ch.Answered.IsZero() {
+		ch.Answered = s.at
+		ch.call.dirty = true
+	}
+}
+
+func (s *state) newExten(m ami.Message) {
+	ch := s.touch(m)
+	if ch == nil {
+		return
+	}
+	if !ch.Called {
+		ch.asked(m.Get("Extension"))
+	}
+	if ch.Exten != "h" {
+		ch.App, ch.AppData = m.Get("Application"), m.Get("AppData")
+	}
+}
+
+func (s *state) rename(m ami.Message) {
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
+		ch.Name = m.Get("Newname")
+		ch.call.dirty = true
+	}
+}
+
+func (s *state) bridgeEnter(m ami.Message) {
+	if ch := s.touch(m); ch != nil {
+		ch.Bridge = m.Get("BridgeUniqueid")
+	}
+}
+
+func (s *state) bridgeLeave(m ami.Message) {
+	if ch := s.touch(m); ch != nil {
+		ch.Bridge = ""
+	}
+}
+
+func (s *state) hold(m ami.Message, on bool) {
+	if ch := s.touch(m); ch != nil {
+		s.setHolding(ch, on)
+	}
+}
+
+func (s *state) hangup(m ami.Message) {
+	exten := ""
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
+		exten = ch.Exten
+	}
+	ch := s.touch(m)
+	if ch == nil {
+		return
+	}
+	if ch.Exten == "h" {
+		ch.Exten = exten // the hangup handler is not where the caller was
+	}
+	s.dropChannel(ch, ChannelEnded{Cause: m.Get("Cause"), CauseText: m.Get("Cause-txt")}, false)
+}
+
+// varSet looks for the one variable that tells where a recording goes; app_mixmonitor sets it on the recorded channel.
+func (s *state) varSet(m ami.Message) {
+	if m.Get("Variable") != "MIXMONITOR_FILENAME" {
+		return
+	}
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil && m.Get("Value") != "" {
+		ch.call.recording = m.Get("Value")
+		ch.call.dirty = true
+	}
+}
+
+func (s *state) extensionStatus(m ami.Message) {
+	n := m.Get("Exten")
+	if !s.rules.isExten(n) {
+		return
+	}
+	x := s.exten(Exten(n))
+	s.hintOf(x, m)
+	s.tell(x)
+}
+
+// hintOf takes over the state of a hint; a removed one (-1, -2) leaves the extension to its device.
+func (s *state) hintOf(x *extension, m ami.Message) {
+	status := m.Get("Status")
+	x.hinted = !strings.HasPrefix(status, "-")
+	x.hint = hintState(status)
+	if x.device == "" {
+		x.device = firstDevice(m.Get("Hint"))
+		x.dev = s.deviceOr(x.device)
+	}
+}
+
+func (s *state) deviceOr(device string) ExtenState {
+	if d, ok := s.devices[device]; ok {
+		return d
+	}
+	return Unavailable
+}
+
+func (s *state) deviceStateChange(m ami.Message) {
+	device := m.Get("Device")
+	if x := s.deviceIs(device, m.Get("State")); x != nil {
+		s.tell(x)
+	}
+}
+
+// deviceIs notes a device's state and returns the extension that it belongs to, nil for none.
+func (s *state) deviceIs(device, to string) *extension {
+	if strings.ContainsRune(device, ':') || !strings.ContainsRune(device, '/') {
+		return nil // Custom:..., Queue:..., park:... are no phones
+	}
+	s.devices[device] = deviceState(to)
+	n := s.rules.extenOf(device)
+	if n == "" || to == "INVALID" {
+		return nil
+	}
+	x := s.exten(n)
+	if x.device == "" {
+		x.device = device
+	}
+	if x.device != device {
+		return nil
+	}
+	x.dev = s.devices[device]
+	return x
+}

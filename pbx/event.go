@@ -1,0 +1,67 @@
+package pbx
+
+import "time"
+
+// Event is one of the types below: the closed set of what the core tells. Names are in the past tense.
+type Event interface{ event() }
+
+// Occurrence is an event with its place in the stream.
+type Occurrence struct {
+	Seq   uint64    // rises by one with every event of the process
+	At    time.Time // when the cause was read from Asterisk's socket
+	Stamp string    // Asterisk's own Timestamp header (seconds.microseconds), "" where timestampevents is off
+	Event Event
+}
+
+// CallStarted tells that the first channel of a call exists.
+type CallStarted struct{ Call Call }
+
+// DialBegun tells that a leg is being rung.
+type DialBegun struct {
+	Call CallID
+	Leg  Leg
+}
+
+// DialEnded tells how the ringing of a leg ended; Leg.Status is Asterisk's DialStatus (ANSWER, BUSY, NOANSWER, CANCEL ...).
+type DialEnded struct {
+	Call CallID
+	Leg  Leg
+}
+
+// ChannelEnded tells that one non-Local channel of a call has ended. Cause is a Q.850 number.
+type ChannelEnded struct {
+	Call      CallID
+	Channel   Channel
+	Cause     string
+	CauseText string
+}
+
+// CallEnded tells that the last channel of a call has ended. It comes exactly once for each call. Synthetic is set
+// when the end was found out after the link or the daemon had been down: its cause is unknown and At is the time of
+// the discovery.
+type CallEnded struct {
+	Call      Call
+	Cause     string
+	CauseText string
+	Synthetic bool
+}
+
+// CallRecorded carries one call detail record; Asterisk may write several for one call.
+type CallRecorded struct {
+	Call CallID
+	CDR  CDR
+}
+
+// ExtensionChanged tells the new state of an extension; it comes only when the state differs from the last one told.
+type ExtensionChanged struct {
+	Exten Exten
+	State ExtenState
+}
+
+func (CallStarted) event()      {}
+func (DialBegun) event()        {}
+func (DialEnded) event()        {}
+func (ChannelEnded) event()     {}
+func (CallEnded) event()        {}
+func (CallRecorded) event()     {}
+func (ExtensionChanged) event() {}

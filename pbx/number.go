@@ -1,0 +1,37 @@
+package pbx
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Rules are the settings that tell numbers apart and steer dialling. They may change while the switch runs.
+type Rules struct {
+	Technology      string         // PJSIP or SIP; "" = found out from Asterisk
+	Context         string         // where click-to-dial sends the answered caller
+	Timeout         time.Duration  // how long the caller's phone rings
+	Allow           *regexp.Regexp // what may be dialled
+	Extensions      *regexp.Regexp // which numbers are extensions
+	InboundContexts *regexp.Regexp // a call whose first channel starts there is inbound
+	Location        *time.Location // time zone of composed call records
+}
+
+// outside matches numbers of the public network as they are dialled; feature codes and services are not outside.
+var outside = regexp.MustCompile(`^\+?[0-9]{3,}$`)
+
+func (r *Rules) isExten(number string) bool { return r.Extensions.MatchString(number) }
+
+// isOutside reports whether a dialled number leaves the PBX.
+func (r *Rules) isOutside(number string) bool {
+	return !r.isExten(number) && outside.MatchString(number)
+}
+
+// extenOf returns the extension behind a device or channel name, "" when it is none.
+func (r *Rules) extenOf(device string) Exten {
+	tech, resource, ok := strings.Cut(device, "/")
+	if !ok || tech == "Local" || tech == "Custom" || !r.isExten(resource) {
+		return ""
+	}
+	return Exten(resource)
+}

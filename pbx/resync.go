@@ -1,0 +1,228 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// Drivers names the SIP channel drivers that Asterisk has loaded.
+type Drivers struct{ PJSIP, SIP bool }
+
+// snapshot is everything that a full query learnt. A part that could not be asked has its flag unset and changes
+// nothing; why is in missing.
+type snapshot struct {
+	asterisk  string // version, "" when it may not be asked
+	drivers   Drivers
+	endpoints map[string]string // device -> extension-like resource name
+	hints     []ami.Message
+	devices   []ami.Message
+	channels  []ami.Message
+	cdrs      cdrMode
+	missing   []string
+
+	hasEndpoints, hasHints, hasChannels bool
+}
+
+// query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
+// link does; a privilege that is missing leaves a gap.
+func query(ctx context.Context, c *ami.Client) (*snapshot, error) {
+	s := &snapshot{endpoints: map[string]string{}}
+	steps := []func(context.Context, *ami.Client) error{
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askChannels,
+	}
+	for _, step := range steps {
+		if err := step(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// gap turns an answer "no" into a gap of the snapshot and lets the loss of the link through.
+func (s *snapshot) gap(what string, err error) error {
+	var refused *ami.ResponseError
+	if errors.As(err, &refused) {
+		s.missing = append(s.missing, fmt.Sprintf("%s: %s", what, refused.Message))
+		return nil
+	}
+	return err
+}
+
+func (s *snapshot) askVersion(ctx context.Context, c *ami.Client) error {
+	m, err := c.Do(ctx, ami.NewAction("CoreSettings"))
+	s.asterisk = m.Get("AsteriskVersion")
+	return s.gap("CoreSettings", err)
+}
+
+// askEndpoints lists the phones of both drivers. An unknown action means that the driver is not there; "no endpoints"
+// is an Error too and means an empty list.
+func (s *snapshot) askEndpoints(ctx context.Context, c *ami.Client) error {
+	for _, ask := range []struct {
+		action, tech string
+		loaded       *bool
+	}{{"PJSIPShowEndpoints", "PJSIP", &s.drivers.PJSIP}, {"SIPpeers", "SIP", &s.drivers.SIP}} {
+		list, err := c.List(ctx, ami.NewAction(ask.action))
+		var refused *ami.ResponseError
+		switch {
+		case errors.As(err, &refused):
+			if errors.Is(err, ami.ErrPermission) {
+				s.missing = append(s.missing, ask.action+": "+refused.Message)
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		*ask.loaded, s.hasEndpoints = true, true
+		for _, m := range list {
+			if name := m.Get("ObjectName"); name != "" {
+				s.endpoints[ask.tech+"/"+name] = name
+			}
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) askHints(ctx context.Context, c *ami.Client) error {
+	list, err := c.List(ctx, ami.NewAction("ExtensionStateList"))
+	s.hints, s.hasHints = list, err == nil
+	return s.gap("ExtensionStateList", err)
+}
+
+func (s *snapshot) askDevices(ctx context.Context, c *ami.Client) error {
+	list, err := c.List(ctx, ami.NewAction("DeviceStateList"))
+	s.devices = list
+	return s.gap("DeviceStateList", err)
+}
+
+// askCDR finds out whether Asterisk sends Cdr events: the backend registers itself only when it is enabled.
+func (s *snapshot) askCDR(ctx context.Context, c *ami.Client) error {
+	m, err := c.Do(ctx, ami.NewAction("Command", "Command", "cdr show status"))
+	if err != nil {
+		return s.gap("cdr show status", err)
+	}
+	s.cdrs = cdrComposed
+	for _, line := range m.Values("Output") {
+		if strings.Contains(line, "cdr_manager") && !strings.Contains(line, "suspended") {
+			s.cdrs = cdrManager
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) askChannels(ctx context.Context, c *ami.Client) error {
+	list, err := c.List(ctx, ami.NewAction("CoreShowChannels"))
+	s.channels, s.hasChannels = list, err == nil
+	return s.gap("CoreShowChannels", err)
+}
+
+// fates holds the Uniqueids whose Newchannel or Hangup was read and not yet applied: those channels come and go by
+// their own events, which know more than a list does.
+type fates struct{ born, ending map[string]bool }
+
+// reconcile takes a snapshot over and tells the differences.
+func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
+	s.at, s.stamp = at, ""
+	s.cdrs = snap.cdrs
+	s.reconcileExtensions(snap)
+	if snap.hasChannels {
+		s.reconcileChannels(snap.channels, f)
+	}
+}
+
+func (s *state) reconcileExtensions(snap *snapshot) {
+	for _, x := range s.extens {
+		x.listed = false
+	}
+	for device := range snap.endpoints {
+		if n := s.rules.extenOf(device); n != "" {
+			x := s.exten(n)
+			x.device, x.listed = device, true
+		}
+	}
+	for _, m := range snap.devices {
+		s.deviceIs(m.Get("Device"), m.Get("State"))
+	}
+	for _, m := range snap.hints {
+		if n := m.Get("Exten"); s.rules.isExten(n) {
+			x := s.exten(Exten(n))
+			s.hintOf(x, m)
+			x.listed = true
+		}
+	}
+	for n, x := range s.extens {
+		if x.device != "" {
+			x.dev = s.deviceOr(x.device)
+		}
+		if snap.hasHints && snap.hasEndpoints && !x.listed {
+			x.hinted, x.hint, x.dev, x.holding = false, Unavailable, Unavailable, 0
+			s.tell(x)
+			s.removed = append(s.removed, n)
+			delete(s.extens, n)
+			continue
+		}
+		s.tell(x)
+	}
+}
+
+func (s *state) reconcileChannels(list []ami.Message, f fates) {
+	live := make(map[string]bool, len(list))
+	for _, m := range list {
+		if isPseudo(m.Get("Channel")) {
+			continue
+		}
+		id := m.Get("Uniqueid")
+		live[id] = true
+		if s.channels[id] != nil || !f.born[id] {
+			s.reconcileChannel(m)
+		}
+	}
+	for id, ch := range s.channels {
+		if !live[id] && !f.ending[id] {
+			s.dropChannel(ch, ChannelEnded{}, true)
+		}
+	}
+	for _, c := range s.calls { // stored at the moment when its last channel had gone
+		if len(c.channels) == 0 {
+			s.endCall(c, CallEnded{Synthetic: true})
+		}
+	}
+}
+
+func (s *state) reconcileChannel(m ami.Message) {
+	ch := s.touch(m)
+	if ch == nil {
+		ch = channelFrom(m, s.at.Add(-clock(m.Get("Duration"))))
+		s.addChannel(ch)
+	}
+	ch.Bridge = m.Get("BridgeId")
+	if app := m.Get("Application"); app != "" {
+		ch.App, ch.AppData = app, m.Get("ApplicationData")
+		if app == "AppDial" || app == "AppQueue" {
+			ch.Called = true
+		}
+	}
+	if ch.State != up {
+		return
+	}
+	if ch.Answered.IsZero() {
+		ch.Answered = s.at
+		ch.call.dirty = true
+	}
+	if leg := ch.call.leg(ch.ID); leg != nil {
+		s.endLeg(ch.call, leg, "ANSWER") // it was answered while nobody listened
+	}
+}
+
+// clock parses Asterisk's hh:mm:ss.
+func clock(text string) time.Duration {
+	var h, m, sec int
+	if _, err := fmt.Sscanf(text, "%d:%d:%d", &h, &m, &sec); err != nil {
+		return 0
+	}
+	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(sec)*time.Second
+}

@@ -1,0 +1,264 @@
+package pbx
+
+import (
+	"slices"
+	"time"
+)
+
+// channel is the live record behind a Channel.
+type channel struct {
+	Channel
+	call *call
+}
+
+// call is the live record behind a Call.
+type call struct {
+	id         CallID
+	first      *channel // keeps its last known values after it has ended
+	inbound    bool
+	originated bool // begun by a command, not by a phone
+	started    time.Time
+	recording  string
+	channels   []*channel
+	legs       []*Leg
+	ids        []string // Uniqueids of all channels that ever belonged to it
+	aliases    []string // Linkedids under which it is known
+	dirty      bool     // differs from what is stored
+}
+
+// dialler is who rings through a Local channel.
+type dialler struct {
+	party Party
+	name  string
+}
+
+// finished remembers a call after its end, for records that come late.
+type finished struct {
+	call      CallID
+	direction Direction
+	recording string
+	at        time.Time
+	ids       []string
+}
+
+// ending is the end of a call and the event that told it.
+type ending struct {
+	call CallID
+	seq  uint64
+}
+
+// lateness is how long after the end of a call a record of it may still come.
+const lateness = 5 * time.Minute
+
+// state is the live picture. It has one writer and no I/O; what it wants told is left in out.
+type state struct {
+	rules    *Rules
+	channels map[string]*channel // by Uniqueid
+	calls    map[CallID]*call
+	linked   map[string]*call   // by Linkedid, aliases included
+	dialling map[string]dialler // by base name of a Local channel
+	extens   map[Exten]*extension
+	devices  map[string]ExtenState
+	ended    map[string]*finished // by Uniqueid
+	endings  []*finished          // oldest first
+	cdrs     cdrMode
+	waiting  []pendingCDR
+
+	at    time.Time // of the message that is being applied
+	stamp string
+	out   []Occurrence
+	seq   uint64
+
+	gone    []ending // ended calls whose stored row is to go
+	moved   []*extension
+	removed []Exten
+}
+
+func newState(rules *Rules) *state {
+	return &state{
+		rules:    rules,
+		channels: map[string]*channel{},
+		calls:    map[CallID]*call{},
+		linked:   map[string]*call{},
+		dialling: map[string]dialler{},
+		extens:   map[Exten]*extension{},
+		devices:  map[string]ExtenState{},
+		ended:    map[string]*finished{},
+	}
+}
+
+func (s *state) emit(e Event) {
+	s.seq++
+	s.out = append(s.out, Occurrence{Seq: s.seq, At: s.at, Stamp: s.stamp, Event: e})
+}
+
+// callFor returns the call of a Linkedid and makes it when it is new.
+func (s *state) callFor(linked string) (c *call, isNew bool) {
+	if c, ok := s.linked[linked]; ok {
+		return c, false
+	}
+	c = &call{id: CallID(linked), started: s.at}
+	s.calls[c.id] = c
+	s.alias(c, linked)
+	return c, true
+}
+
+func (s *state) alias(c *call, linked string) {
+	s.linked[linked] = c
+	c.aliases = append(c.aliases, linked)
+}
+
+// addChannel enters a channel that was not known and tells the beginning of its call where it is the first.
+func (s *state) addChannel(ch *channel) {
+	c, isNew := s.callFor(ch.Linked)
+	ch.call = c
+	c.channels = append(c.channels, ch)
+	c.ids = append(c.ids, ch.ID)
+	c.dirty = true
+	s.channels[ch.ID] = ch
+	if isNew {
+		c.first = ch
+		c.started = ch.Created
+		c.inbound = s.rules.InboundContexts.MatchString(ch.FirstContext)
+		s.emit(CallStarted{Call: s.copyCall(c)})
+	} else if c.first.ID != c.idString() && ch.ID == c.idString() {
+		c.first = ch // the channel that named the call was learnt after another one
+	}
+}
+
+func (c *call) idString() string { return string(c.id) }
+
+// moveChannel follows a change of a channel's Linkedid: it joins the call of that id; an emptied call ends.
+func (s *state) moveChannel(ch *channel, linked string) {
+	ch.Linked = linked
+	from := ch.call
+	to, ok := s.linked[linked]
+	if !ok {
+		s.alias(from, linked) // one more name of the same call
+		return
+	}
+	if to == from {
+		return
+	}
+	from.channels = without(from.channels, ch)
+	to.channels = append(to.channels, ch)
+	to.ids = append(to.ids, ch.ID)
+	ch.call = to
+	from.dirty, to.dirty = true, true
+	if len(from.channels) == 0 {
+		s.endCall(from, CallEnded{Cause: "16", CauseText: "Normal Clearing"})
+	}
+}
+
+// dropChannel takes a channel out of the picture.
+func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool) {
+	delete(s.channels, ch.ID)
+	c := ch.call
+	c.channels = without(c.channels, ch)
+	c.dirty = true
+	s.setHolding(ch, false)
+	if base := localBase(ch.Name); base != "" {
+		delete(s.dialling, base)
+	} else {
+		end.Call, end.Channel = c.id, ch.Channel
+		s.emit(end)
+		s.compose(ch, end.Cause)
+	}
+	if len(c.channels) == 0 {
+		s.endCall(c, CallEnded{Cause: end.Cause, CauseText: end.CauseText, Synthetic: synthetic})
+	}
+}
+
+// endCall tells the one end of a call and remembers it for late records.
+func (s *state) endCall(c *call, e CallEnded) {
+	e.Call = s.copyCall(c)
+	s.emit(e)
+	delete(s.calls, c.id)
+	for _, linked := range c.aliases {
+		delete(s.linked, linked)
+	}
+	s.gone = append(s.gone, ending{call: c.id, seq: s.seq})
+	s.remember(&finished{call: c.id, direction: e.Call.Direction, recording: c.recording, at: s.at, ids: c.ids})
+}
+
+func (s *state) remember(f *finished) {
+	s.endings = append(s.endings, f)
+	for _, id := range f.ids {
+		s.ended[id] = f
+	}
+	old := 0
+	for old < len(s.endings) && s.at.Sub(s.endings[old].at) > lateness {
+		for _, id := range s.endings[old].ids {
+			delete(s.ended, id)
+		}
+		old++
+	}
+	s.endings = slices.Delete(s.endings, 0, old)
+}
+
+// directionOf decides by where the call began and what was dialled.
+func (s *state) directionOf(c *call) Direction {
+	if c.inbound && !c.originated {
+		return Inbound
+	}
+	if s.rules.isOutside(c.first.Dialled) {
+		return Outbound
+	}
+	return Internal
+}
+
+func (s *state) copyCall(c *call) Call {
+	out := Call{ID: c.id, First: c.first.Channel, Direction: s.directionOf(c), Started: c.started, Recording: c.recording}
+	for _, ch := range c.channels {
+		out.Channels = append(out.Channels, ch.Channel)
+	}
+	return out
+}
+
+// exten returns the record of an internal number, a new one if need be.
+func (s *state) exten(n Exten) *extension {
+	x, ok := s.extens[n]
+	if !ok {
+		x = &extension{number: n, dev: Unavailable}
+		s.extens[n] = x
+	}
+	return x
+}
+
+// tell emits the state of an extension when it differs from what was told.
+func (s *state) tell(x *extension) {
+	now := x.state()
+	if x.known && now == x.told {
+		return
+	}
+	x.known, x.told = true, now
+	s.moved = append(s.moved, x)
+	s.emit(ExtensionChanged{Exten: x.number, State: now})
+}
+
+// setHolding counts the legs of an extension that pressed hold.
+func (s *state) setHolding(ch *channel, on bool) {
+	if ch.Holding == on {
+		return
+	}
+	ch.Holding = on
+	ch.call.dirty = true
+	n := s.rules.extenOf(ch.Device())
+	if n == "" {
+		return
+	}
+	x := s.exten(n)
+	if on {
+		x.holding++
+	} else {
+		x.holding--
+	}
+	s.tell(x)
+}
+
+func without[T comparable](list []T, x T) []T {
+	if i := slices.Index(list, x); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}

@@ -1,0 +1,138 @@
+package pbx
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// schema holds the tables of this package: calls that have not ended, and what was last told of each extension.
+var schema = []string{
+	`CREATE TABLE pbx_open_calls (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+	 CREATE TABLE pbx_extensions (number TEXT PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID`,
+}
+
+// storedCall is the lasting form of a call.
+type storedCall struct {
+	ID         CallID    `json:"id"`
+	First      Channel   `json:"first"`
+	Inbound    bool      `json:"inbound,omitempty"`
+	Originated bool      `json:"originated,omitempty"`
+	Started    time.Time `json:"started"`
+	Recording  string    `json:"recording,omitempty"`
+	Channels   []Channel `json:"channels"`
+	Legs       []*Leg    `json:"legs,omitempty"`
+	IDs        []string  `json:"ids"`
+	Aliases    []string  `json:"aliases"`
+}
+
+func (c *call) encode() ([]byte, error) {
+	st := storedCall{
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Started: c.started,
+		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases,
+	}
+	for _, ch := range c.channels {
+		st.Channels = append(st.Channels, ch.Channel)
+	}
+	return json.Marshal(st)
+}
+
+// restore enters a stored call into the picture. Whether it still lives is for the next reconcile to say.
+func (s *state) restore(body []byte) error {
+	var st storedCall
+	if err := json.Unmarshal(body, &st); err != nil {
+		return fmt.Errorf("stored call: %w", err)
+	}
+	c := &call{
+		id: st.ID, inbound: st.Inbound, originated: st.Originated, started: st.Started, recording: st.Recording,
+		legs: st.Legs, ids: st.IDs,
+	}
+	s.calls[c.id] = c
+	for _, a := range st.Aliases {
+		s.alias(c, a)
+	}
+	c.first = &channel{Channel: st.First, call: c}
+	for _, saved := range st.Channels {
+		ch := &channel{Channel: saved, call: c}
+		if saved.ID == st.First.ID {
+			ch = c.first
+		}
+		c.channels = append(c.channels, ch)
+		s.channels[ch.ID] = ch
+		if n := s.rules.extenOf(ch.Device()); ch.Holding && n != "" {
+			s.exten(n).holding++
+		}
+	}
+	return nil
+}
+
+// load reads what an earlier process left behind.
+func (s *state) load(ctx context.Context, db *sql.DB) error {
+	if err := each(ctx, db, `SELECT number, state FROM pbx_extensions`, func(row *sql.Rows) error {
+		var n Exten
+		var st ExtenState
+		if err := row.Scan(&n, &st); err != nil {
+			return err
+		}
+		x := s.exten(n)
+		x.told, x.known, x.dev = st, true, st
+		return nil
+	}); err != nil {
+		return fmt.Errorf("stored extensions: %w", err)
+	}
+	return each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
+		var body []byte
+		if err := row.Scan(&body); err != nil {
+			return err
+		}
+		return s.restore(body)
+	})
+}
+
+func each(ctx context.Context, db *sql.DB, query string, do func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := do(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// change is what one flush writes: fixed bytes only, because it is applied on another goroutine.
+type change struct {
+	calls   map[CallID][]byte // nil = delete
+	extens  map[Exten]ExtenState
+	removed []Exten
+}
+
+func (c *change) empty() bool { return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 }
+
+func (c *change) apply(tx *sql.Tx) error {
+	for id, body := range c.calls {
+		query, args := `INSERT INTO pbx_open_calls (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`, []any{id, body}
+		if body == nil {
+			query, args = `DELETE FROM pbx_open_calls WHERE id = ?`, []any{id}
+		}
+		if _, err := tx.Exec(query, args...); err != nil {
+			return fmt.Errorf("open call: %w", err)
+		}
+	}
+	for n, st := range c.extens {
+		if _, err := tx.Exec(`INSERT INTO pbx_extensions (number, state) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET state = excluded.state`, n, st); err != nil {
+			return fmt.Errorf("extension state: %w", err)
+		}
+	}
+	for _, n := range c.removed {
+		if _, err := tx.Exec(`DELETE FROM pbx_extensions WHERE number = ?`, n); err != nil {
+			return fmt.Errorf("extension state: %w", err)
+		}
+	}
+	return nil
+}

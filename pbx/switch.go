@@ -1,0 +1,381 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
+)
+
+// Options are the parts and settings of a Switch.
+type Options struct {
+	Client *ami.Client
+	Store  *sqlite.DB
+	Rules  Rules
+	Logger *slog.Logger
+}
+
+// Switch is one Asterisk as the daemon sees it: the live picture, its events and the verbs. Methods other than Run are
+// safe for concurrent use.
+type Switch struct {
+	client *ami.Client
+	store  *sqlite.DB
+	log    *slog.Logger
+	acks   chan struct{} // a subscriber acknowledged
+	asks   chan struct{} // somebody wants the lists queried again
+	snaps  chan answer
+
+	mu      sync.RWMutex // guards all below; held for writing only by Run and for moments
+	state   *state
+	subs    []*Subscription
+	pending []ending // told and not yet acknowledged
+	synced  bool
+	drivers Drivers
+	status  Status
+	resyncs uint64
+	closed  bool
+}
+
+// Status tells how complete the picture is.
+type Status struct {
+	Complete bool      // the picture follows Asterisk
+	Since    time.Time // of this value of Complete
+	Reason   string    // why it is not complete, or what is missing although it is
+	Asterisk string    // Asterisk's version, "" when unknown
+	Drivers  Drivers
+	Resyncs  uint64
+	Calls    int
+	Channels int
+	Extens   int
+}
+
+// answer is the outcome of a query, tied to the link it was asked on.
+type answer struct {
+	link int
+	snap *snapshot
+	err  error
+}
+
+// New makes a Switch and loads what an earlier process knew. It starts nothing.
+func New(ctx context.Context, o Options) (*Switch, error) {
+	if err := o.Store.Migrate(ctx, "pbx", schema); err != nil {
+		return nil, err
+	}
+	rules := o.Rules
+	s := &Switch{
+		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules),
+		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer),
+		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
+	}
+	if err := s.state.load(ctx, o.Store.Reader()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Configure replaces the rules.
+func (s *Switch) Configure(r Rules) {
+	s.mu.Lock()
+	s.state.rules = &r
+	s.mu.Unlock()
+	poke(s.asks)
+}
+
+// Status returns how complete the picture is.
+func (s *Switch) Status() Status {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := s.status
+	st.Drivers, st.Resyncs = s.drivers, s.resyncs
+	st.Calls, st.Channels, st.Extens = len(s.state.calls), len(s.state.channels), len(s.state.extens)
+	return st
+}
+
+// run is what belongs to one run of the loop and to nobody else.
+type run struct {
+	*Switch
+	link     int // counts logins
+	cancel   context.CancelFunc
+	querying bool
+	again    bool // asked for while a query was under way
+	booted   bool
+	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
+	wg       sync.WaitGroup
+	retry    *time.Timer
+}
+
+// Run follows the client's stream until it ends. The client must be run by the caller.
+func (s *Switch) Run(ctx context.Context) error {
+	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour)}
+	r.retry.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	defer r.end()
+	for {
+		select {
+		case batch, ok := <-s.client.Stream():
+			if !ok {
+				return nil
+			}
+			r.take(ctx, batch)
+		case a := <-s.snaps:
+			r.answered(a)
+		case <-s.asks:
+			r.query(ctx)
+		case <-r.retry.C:
+			r.query(ctx)
+		case now := <-tick.C:
+			r.change(func(st *state) { st.tick(now) })
+		case <-s.acks:
+			r.change(func(*state) {})
+		}
+	}
+}
+
+// end stops what runs and closes the subscriptions behind what they have not read yet.
+func (r *run) end() {
+	r.cancel()
+	go func() { // a query that is about to answer finds nobody
+		for range r.snaps {
+			continue
+		}
+	}()
+	r.wg.Wait()
+	close(r.snaps)
+	r.retry.Stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed, r.synced = true, false
+	for _, sub := range r.subs {
+		sub.end(ErrClosed)
+	}
+}
+
+// take applies a batch of the stream in its order.
+func (r *run) take(ctx context.Context, batch []ami.Item) {
+	r.change(func(st *state) {
+		for _, item := range batch {
+			switch item.Kind {
+			case ami.ItemConnected:
+				r.connected()
+			case ami.ItemDisconnected:
+				r.disconnected(item.Err)
+			case ami.ItemEvent:
+				r.event(ctx, st, item)
+			}
+		}
+	})
+}
+
+func (r *run) connected() {
+	r.link++
+	r.booted, r.querying, r.held = false, false, nil
+	r.report(false, "waiting for asterisk to be fully booted")
+}
+
+func (r *run) disconnected(err error) {
+	r.cancel()
+	r.retry.Stop()
+	r.synced, r.querying, r.booted, r.held = false, false, false, nil
+	reason := "the manager link is down"
+	if err != nil {
+		reason += ": " + err.Error()
+	}
+	r.report(false, reason)
+}
+
+func (r *run) event(ctx context.Context, st *state, item ami.Item) {
+	switch item.Message.Event() {
+	case "FullyBooted":
+		r.booted = true
+		r.query(ctx)
+	case "Reload":
+		poke(r.asks)
+	}
+	if r.synced && !r.querying {
+		st.apply(item.Message, item.At)
+	} else if r.booted {
+		r.held = append(r.held, item)
+	}
+}
+
+// query asks for everything, on a goroutine of its own, so that the stream goes on being read.
+func (r *run) query(ctx context.Context) {
+	if !r.booted {
+		return
+	}
+	if r.querying {
+		r.again = true
+		return
+	}
+	r.querying = true
+	qctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	r.cancel = cancel
+	link := r.link
+	r.wg.Go(func() {
+		defer cancel()
+		snap, err := query(qctx, r.client)
+		r.snaps <- answer{link: link, snap: snap, err: err}
+	})
+}
+
+// answered takes a snapshot over, then the events that were read meanwhile.
+func (r *run) answered(a answer) {
+	if a.link != r.link || !r.booted {
+		return // of a link that is gone
+	}
+	r.querying = false
+	if a.err != nil {
+		if !errors.Is(a.err, context.Canceled) {
+			r.failed(a.err)
+		}
+		return
+	}
+	r.change(func(st *state) { r.rebuild(st, a.snap) })
+	if r.again {
+		r.again = false
+		poke(r.asks)
+	}
+}
+
+// failed asks again soon. Events of a picture that is complete do not wait for that.
+func (r *run) failed(err error) {
+	r.retry.Reset(2 * time.Second)
+	r.change(func(st *state) {
+		if !r.synced {
+			r.report(false, "querying asterisk failed: "+err.Error())
+			return
+		}
+		r.replay(st)
+	})
+}
+
+func (r *run) replay(st *state) {
+	for _, item := range r.held {
+		st.apply(item.Message, item.At)
+	}
+	r.held = nil
+}
+
+func (r *run) rebuild(st *state, snap *snapshot) {
+	refresh := r.synced // asked for on a link whose events were never interrupted
+	if refresh {
+		snap.hasChannels = false
+	}
+	st.reconcile(snap, fatesOf(r.held), time.Now())
+	r.replay(st)
+	r.synced, r.drivers = true, snap.drivers
+	r.resyncs++
+	reason := ""
+	if len(snap.missing) > 0 {
+		reason = "not allowed or not there: " + strings.Join(snap.missing, "; ")
+	}
+	r.status.Asterisk = snap.asterisk
+	r.report(true, reason)
+	if !refresh {
+		r.log.Info("picture of asterisk is complete", "asterisk", snap.asterisk, "pjsip", snap.drivers.PJSIP, "sip", snap.drivers.SIP,
+			"channels", len(st.channels), "calls", len(st.calls), "extensions", len(st.extens))
+	}
+}
+
+// fatesOf collects the channels whose beginning or end is among events that are still to be applied.
+func fatesOf(held []ami.Item) fates {
+	f := fates{born: map[string]bool{}, ending: map[string]bool{}}
+	for _, item := range held {
+		switch item.Message.Event() {
+		case "Newchannel":
+			f.born[item.Message.Get("Uniqueid")] = true
+		case "Hangup":
+			f.ending[item.Message.Get("Uniqueid")] = true
+		}
+	}
+	return f
+}
+
+// report notes the status and logs it when it is news. The caller holds mu.
+func (r *run) report(complete bool, reason string) {
+	if r.status.Complete == complete && r.status.Reason == reason {
+		return
+	}
+	if r.status.Complete != complete {
+		r.status.Since = time.Now()
+	}
+	r.status.Complete, r.status.Reason = complete, reason
+	if reason != "" {
+		r.log.Warn("picture of asterisk has gaps", "complete", complete, "reason", reason)
+	}
+}
+
+// change lets do work on the state and then stores and tells what came of it: the stored rows are queued before the
+// events reach a subscriber, so that no committed event belongs to a call that is not stored.
+func (r *run) change(do func(*state)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st := r.state
+	do(st)
+	r.pending = append(r.pending, st.gone...)
+	st.gone = nil
+	out := st.out
+	st.out = nil
+	r.save(len(out))
+	if len(out) > 0 {
+		r.publish(out)
+	}
+}
+
+// save queues the rows that changed. A call's row goes only when its end is in safe hands; told counts the events that
+// are not published yet and therefore are in nobody's hands.
+func (r *run) save(told int) {
+	st, ch := r.state, &change{calls: map[CallID][]byte{}, extens: map[Exten]ExtenState{}}
+	for id, c := range st.calls {
+		if !c.dirty {
+			continue
+		}
+		c.dirty = false
+		body, err := c.encode()
+		if err != nil {
+			r.log.Error("open call could not be encoded", "call", id, "error", err)
+			continue
+		}
+		ch.calls[id] = body
+	}
+	safe := r.safe()
+	if r.durable() {
+		safe = min(safe, st.seq-uint64(told))
+	}
+	for len(r.pending) > 0 && r.pending[0].seq <= safe {
+		ch.calls[r.pending[0].call] = nil
+		r.pending = slices.Delete(r.pending, 0, 1)
+	}
+	for _, x := range st.moved {
+		ch.extens[x.number] = x.told
+	}
+	ch.removed, st.moved, st.removed = st.removed, nil, nil
+	if !ch.empty() {
+		r.store.Submit(ch.apply, r.saved)
+	}
+}
+
+func (r *run) saved(err error) {
+	if err != nil {
+		r.log.Error("state could not be stored", "error", err)
+	}
+}
+
+func (s *Switch) durable() bool {
+	return slices.ContainsFunc(s.subs, func(sub *Subscription) bool { return sub.opts.Durable })
+}
+
+// Settle queues the last rows after the durable subscribers have read everything; to be called when Run has returned
+// and they have ended, and before the store closes.
+func (s *Switch) Settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	(&run{Switch: s}).save(0)
+}
