@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+var (
+	// ErrClosed is given to operations that were submitted after Run has ended: nothing was written.
+	ErrClosed = errors.New("database: writer has ended")
+	// ErrCorrupt is what Run returns when the file turns out to be damaged. The next Open checks the file in full and sets it aside.
+	ErrCorrupt = errors.New("database: file is damaged")
+)
+
+// LockedError says that another daemon holds the database.
+type LockedError struct {
+	Path string // the database file
+	PID  string // process id as the other daemon wrote it, "" when unknown
+}
+
+// Error names the file and the process that holds it.
+func (e *LockedError) Error() string {
+	if e.PID == "" {
+		return fmt.Sprintf("database: %s is in use by another daemon", e.Path)
+	}
+	return fmt.Sprintf("database: %s is in use by another daemon (process %s)", e.Path, e.PID)
+}
+
+// fault is what an error of SQLite says about the storage beneath.
+type fault uint8
+
+const (
+	faultNone    fault = iota // the operation's own failure (constraint, syntax): the storage is sound
+	faultFull                 // no room: SQLITE_FULL, or SQLITE_IOERR because of ENOSPC
+	faultBusy                 // another process is writing
+	faultBroken               // I/O error: the handle is not to be trusted
+	faultCorrupt              // the file is damaged
+)
+
+// classify tells an operation's own failure from one of the storage.
+func classify(err error) fault {
+	var se sqlite3.Error
+	if !errors.As(err, &se) {
+		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) {
+			return faultBroken
+		}
+		return faultNone
+	}
+	switch se.Code {
+	case sqlite3.ErrFull:
+		return faultFull
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrProtocol:
+		return faultBusy
+	case sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly, sqlite3.ErrNomem, sqlite3.ErrPerm:
+		return classifyIO(se)
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return faultCorrupt
+	}
+	return faultNone
+}
+
+// classifyIO finds the full disk behind an I/O error: a WAL database on a full disk fails with SQLITE_IOERR_SHMSIZE
+// (4874) and not with SQLITE_FULL.
+func classifyIO(se sqlite3.Error) fault {
+	if se.ExtendedCode == sqlite3.ErrIoErrSHMSize || se.SystemErrno == syscall.ENOSPC || se.SystemErrno == syscall.EDQUOT {
+		return faultFull
+	}
+	return faultBroken
+}
