@@ -66,7 +66,8 @@ func (c *Client) login(conn net.Conn) (version string, err error) {
 		err = ErrAuthentication
 	}
 	if err == nil {
-		err = conn.SetDeadline(time.Time{})
+		// A peer that is gone already is noticed by the reader, behind the events that it has left.
+		_ = conn.SetDeadline(time.Time{})
 	}
 	return version, err
 }

@@ -23,13 +23,15 @@ func ParseMessage(text string) Message {
 	return Message{text: text}
 }
 
-// NewMessage makes a Message of headers in their order. It does not look at what is in them, so that a test can
-// send what Asterisk would.
+// NewMessage makes a Message of headers in their order; a Field without a name is a line without a colon. It does not
+// look at what is in them, so that a test can send what Asterisk would.
 func NewMessage(fields ...Field) Message {
 	var b strings.Builder
 	for _, f := range fields {
-		b.WriteString(f.Name)
-		b.WriteString(": ")
+		if f.Name != "" {
+			b.WriteString(f.Name)
+			b.WriteString(": ")
+		}
 		b.WriteString(f.Value)
 		b.WriteString("\r\n")
 	}

@@ -18,6 +18,9 @@ const (
 	backoffMax  = 4500 * time.Millisecond
 )
 
+// neverUp is how long a connection lasted that was never logged in.
+const neverUp = time.Duration(-1)
+
 // errLogoff is the end of a connection that we have ended.
 var errLogoff = errors.New("logged off")
 
@@ -25,13 +28,14 @@ var errLogoff = errors.New("logged off")
 func (c *Client) reconnect(ctx context.Context) {
 	window := backoffBase
 	said := ""
+	quiet := false
 	for ctx.Err() == nil {
-		lasted, err := c.session(ctx)
+		lasted, err := c.session(ctx, quiet)
 		if ctx.Err() != nil {
 			return
 		}
-		if lasted >= backoffMax {
-			// A peer that takes logins and drops them at once is one long failure, not many short successes.
+		// A peer that takes logins and drops them at once is one long failure, not many short successes.
+		if quiet = lasted < backoffMax && (quiet || lasted >= 0); lasted >= backoffMax {
 			window, said = backoffBase, ""
 		}
 		if reason := err.Error(); reason != said {
@@ -64,12 +68,13 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// session is the life of one connection. It returns how long it was up and why it ended.
-func (c *Client) session(ctx context.Context) (time.Duration, error) {
+// session is the life of one connection. It returns how long it was up, or neverUp, and why it ended. A quiet one is not told
+// of before it has lasted.
+func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error) {
 	c.enter(Connecting)
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return 0, bare(err)
+		return neverUp, bare(err)
 	}
 	defer func() { _ = conn.Close() }()
 	c.enter(LoggingIn)
@@ -80,29 +85,36 @@ func (c *Client) session(ctx context.Context) (time.Duration, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	version, err := c.login(conn)
 	if !stop() {
-		return 0, ctx.Err()
+		return neverUp, ctx.Err()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("login: %w", bare(err))
+		return neverUp, fmt.Errorf("login: %w", bare(err))
 	}
 	l := newLink(conn, c.o)
 	c.stats.logins.Add(1)
 	c.stream.mark(Item{Kind: ItemConnected, At: l.born, Version: version})
 	c.setStatus(Status{Phase: Up, Version: version})
-	c.o.Logger.LogAttrs(ctx, slog.LevelInfo, "asterisk is connected",
-		slog.String("address", c.o.Address), slog.String("ami_version", version))
-	err = c.serve(ctx, l)
+	if !quiet {
+		c.tell(ctx)
+	}
+	err = c.serve(ctx, l, quiet)
 	c.stream.mark(Item{Kind: ItemDisconnected, At: time.Now(), Err: err})
 	return time.Since(l.born), err
 }
 
+// tell logs that the link is up.
+func (c *Client) tell(ctx context.Context) {
+	c.o.Logger.LogAttrs(ctx, slog.LevelInfo, "asterisk is connected",
+		slog.String("address", c.o.Address), slog.String("ami_version", c.Status().Version))
+}
+
 // serve runs a link that is up until it ends or ctx does, and returns why when nothing of it runs any more.
-func (c *Client) serve(ctx context.Context, l *link) error {
+func (c *Client) serve(ctx context.Context, l *link, quiet bool) error {
 	c.link.Store(l)
 	var parts sync.WaitGroup
 	parts.Go(func() { l.fail(c.read(l)) })
 	parts.Go(l.write)
-	c.watch(ctx, l)
+	c.watch(ctx, l, quiet)
 	c.link.Store(nil)
 	if ctx.Err() != nil {
 		c.logoff(l)
@@ -113,9 +125,13 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 }
 
 // watch sends a Ping when nothing was heard for a while, and gives the link up when nothing was heard for long.
-func (c *Client) watch(ctx context.Context, l *link) {
+func (c *Client) watch(ctx context.Context, l *link, quiet bool) {
 	timer := time.NewTimer(c.o.Ping)
 	defer timer.Stop()
+	var lasted <-chan time.Time
+	if quiet {
+		lasted = time.After(backoffMax)
+	}
 	pinged := time.Duration(-1) // what was heard last when the last Ping was sent
 	for {
 		select {
@@ -123,6 +139,9 @@ func (c *Client) watch(ctx context.Context, l *link) {
 			return
 		case <-l.done:
 			return
+		case <-lasted:
+			c.tell(ctx)
+			continue
 		case <-timer.C:
 		}
 		heard := time.Duration(l.heard.Load())

@@ -1,0 +1,15 @@
+// Package amitest is a scripted fake Asterisk: the other end of the socket for tests of everything that speaks the
+// manager interface. It greets, logs in (by MD5 and by plain secret), says FullyBooted, answers actions by the
+// handlers that a test gives it, plays transcripts of real exchanges, and fails in the ways a real one does.
+//
+//	srv := amitest.Start(t)
+//	srv.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+//		s.Respond(a, "Success", "Message", "Originate successfully queued")
+//		s.Event("OriginateResponse", "ActionID", a.Get("ActionID"), "Response", "Success")
+//	})
+//	client := ami.New(srv.Options())
+//
+// [Start] listens on 127.0.0.1; [New] has no listener and is reached by [Server.Dial] over net.Pipe, which works
+// inside testing/synctest. What a session sends is queued without bound, as if the kernel's buffers were: a handler
+// never waits for the client.
+package amitest
