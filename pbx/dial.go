@@ -124,9 +124,9 @@ func (s *state) cdr(m ami.Message) {
 	s.cdrs = cdrManager
 	s.waiting = nil
 	id := CallID(r.UniqueID)
-	switch f, c := s.ended[r.UniqueID], s.channels[r.UniqueID]; {
+	switch f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]; {
 	case c != nil:
-		id, r.Direction, r.Recording = c.call.id, s.directionOf(c.call), c.call.recording
+		id, r.Direction, r.Recording = c.id, s.directionOf(c), c.recording
 	case f != nil:
 		id, r.Direction, r.Recording = f.call, f.direction, f.recording
 	default:

@@ -17,8 +17,8 @@ type Rules struct {
 	Location        *time.Location // time zone of composed call records
 }
 
-// outside matches numbers of the public network as they are dialled; feature codes and services are not outside.
-var outside = regexp.MustCompile(`^\+?[0-9]{3,}$`)
+// outside matches what can only be a number of the public network; shorter ones may be services of the PBX.
+var outside = regexp.MustCompile(`^\+?[0-9]{7,}$`)
 
 func (r *Rules) isExten(number string) bool { return r.Extensions.MatchString(number) }
 

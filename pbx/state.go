@@ -56,6 +56,7 @@ type state struct {
 	channels map[string]*channel // by Uniqueid
 	calls    map[CallID]*call
 	linked   map[string]*call   // by Linkedid, aliases included
+	owners   map[string]*call   // by Uniqueid of every channel that a live call ever had
 	dialling map[string]dialler // by base name of a Local channel
 	extens   map[Exten]*extension
 	devices  map[string]ExtenState
@@ -80,6 +81,7 @@ func newState(rules *Rules) *state {
 		channels: map[string]*channel{},
 		calls:    map[CallID]*call{},
 		linked:   map[string]*call{},
+		owners:   map[string]*call{},
 		dialling: map[string]dialler{},
 		extens:   map[Exten]*extension{},
 		devices:  map[string]ExtenState{},
@@ -108,12 +110,17 @@ func (s *state) alias(c *call, linked string) {
 	c.aliases = append(c.aliases, linked)
 }
 
+func (s *state) own(c *call, id string) {
+	s.owners[id] = c
+	c.ids = append(c.ids, id)
+}
+
 // addChannel enters a channel that was not known and tells the beginning of its call where it is the first.
 func (s *state) addChannel(ch *channel) {
 	c, isNew := s.callFor(ch.Linked)
+	s.own(c, ch.ID)
 	ch.call = c
 	c.channels = append(c.channels, ch)
-	c.ids = append(c.ids, ch.ID)
 	c.dirty = true
 	s.channels[ch.ID] = ch
 	if isNew {
@@ -142,7 +149,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 	}
 	from.channels = without(from.channels, ch)
 	to.channels = append(to.channels, ch)
-	to.ids = append(to.ids, ch.ID)
+	s.own(to, ch.ID)
 	ch.call = to
 	from.dirty, to.dirty = true, true
 	if len(from.channels) == 0 {
@@ -177,8 +184,15 @@ func (s *state) endCall(c *call, e CallEnded) {
 	for _, linked := range c.aliases {
 		delete(s.linked, linked)
 	}
+	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, at: s.at}
+	for _, id := range c.ids {
+		if s.owners[id] == c { // else it went on to another call
+			delete(s.owners, id)
+			f.ids = append(f.ids, id)
+		}
+	}
 	s.gone = append(s.gone, ending{call: c.id, seq: s.seq})
-	s.remember(&finished{call: c.id, direction: e.Call.Direction, recording: c.recording, at: s.at, ids: c.ids})
+	s.remember(f)
 }
 
 func (s *state) remember(f *finished) {
@@ -196,13 +210,18 @@ func (s *state) remember(f *finished) {
 	s.endings = slices.Delete(s.endings, 0, old)
 }
 
-// directionOf decides by where the call began and what was dialled.
+// directionOf decides by where the call began and whom it rang.
 func (s *state) directionOf(c *call) Direction {
 	if c.inbound && !c.originated {
 		return Inbound
 	}
-	if s.rules.isOutside(c.first.Dialled) {
-		return Outbound
+	for _, l := range c.legs {
+		if s.rules.extenOf(deviceOf(l.ToName)) == "" {
+			return Outbound // rung over a trunk
+		}
+	}
+	if len(c.legs) == 0 && s.rules.isOutside(c.first.Dialled) {
+		return Outbound // it did not come as far as a trunk
 	}
 	return Internal
 }

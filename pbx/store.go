@@ -47,9 +47,12 @@ func (s *state) restore(body []byte) error {
 	}
 	c := &call{
 		id: st.ID, inbound: st.Inbound, originated: st.Originated, started: st.Started, recording: st.Recording,
-		legs: st.Legs, ids: st.IDs,
+		legs: st.Legs,
 	}
 	s.calls[c.id] = c
+	for _, id := range st.IDs {
+		s.own(c, id)
+	}
 	for _, a := range st.Aliases {
 		s.alias(c, a)
 	}

@@ -1,0 +1,87 @@
+package coocenter
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// Prefix is where all routes of the dialect begin.
+const Prefix = "/coocenter-api"
+
+// API answers the dialect's requests.
+type API struct {
+	sw       *pbx.Switch
+	failures *httpd.Limiter // by address, shared by all dialects
+	log      *slog.Logger
+	now      func() time.Time // in the time zone in which the token's day is counted
+	rules    atomic.Pointer[Rules]
+}
+
+// NewAPI makes the dialect's routes over a switch. now must return times in the configured time zone.
+func NewAPI(sw *pbx.Switch, failures *httpd.Limiter, rules Rules, now func() time.Time, log *slog.Logger) *API {
+	a := &API{sw: sw, failures: failures, log: log, now: now}
+	a.rules.Store(&rules)
+	return a
+}
+
+// Configure replaces the rules.
+func (a *API) Configure(r Rules) { a.rules.Store(&r) }
+
+// Mount adds the routes to a server.
+func (a *API) Mount(s *httpd.Server) {
+	g := s.Mount(httpd.Dialect{Prefix: Prefix, Render: render}, a.authenticate)
+	for _, r := range a.routes() {
+		g.Match(r.methods, r.path, r.handler)
+	}
+}
+
+// route is one endpoint of the dialect.
+type route struct {
+	methods []string
+	path    string // below Prefix
+	handler echo.HandlerFunc
+}
+
+// routes is the one table of endpoints; README.md lists the same.
+func (a *API) routes() []route {
+	read := []string{http.MethodGet, http.MethodPost} // the vendor's two documents differ
+	return []route{
+		{read, "/extensions/current-calls", a.currentCalls},
+		{read, "/extensions/extension-hints-status", a.hintsStatus},
+		{[]string{http.MethodPost}, "/extensions/click-number", a.clickNumber},
+		{[]string{http.MethodPost}, "/extensions/hangup", a.hangup},
+	}
+}
+
+// authenticate refuses requests without the token of the day. With no key everything is open; that is said at start.
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		key := a.rules.Load().WebKey
+		if key == "" {
+			return next(c)
+		}
+		remote := httpd.Remote(c.Request())
+		if wait, blocked := a.failures.Blocked(remote); blocked {
+			return httpd.TooMany(wait)
+		}
+		if !authorized(c.Request().Header, key, a.now()) {
+			a.failures.Fail(remote)
+			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
+		}
+		return next(c)
+	}
+}
+
+// traced returns the request's context with its id on the manager actions that it causes.
+func traced(c echo.Context) context.Context {
+	ctx := c.Request().Context()
+	return pbx.WithTrace(ctx, httpd.RequestID(ctx))
+}

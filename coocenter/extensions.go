@@ -1,0 +1,104 @@
+package coocenter
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// currentCall is one row of current-calls.
+type currentCall struct {
+	CallerIDName      string `json:"calleridname"`
+	CallerIDNum       string `json:"calleridnum"`
+	Channel           string `json:"channel"`
+	ChannelState      string `json:"channelstate"`
+	ChannelStateDesc  string `json:"channelstatedesc"`
+	ConnectedLineName string `json:"connectedlinename"`
+	ConnectedLineNum  string `json:"connectedlinenum"`
+	Duration          string `json:"duration"`
+}
+
+// currentCalls lists one row per call, or per channel with channels=all.
+func (a *API) currentCalls(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	all := p.Get("channels") == "all"
+	calls, err := a.sw.Calls()
+	if err != nil {
+		return failure(err, "")
+	}
+	rows, rules, now := []currentCall{}, a.rules.Load(), time.Now()
+	for _, call := range calls {
+		for _, ch := range shown(call, all) {
+			rows = append(rows, rules.currentCall(ch, now))
+		}
+	}
+	return success(c, "Channels will follow", rows)
+}
+
+// shown picks the channels of a call that are listed: all, or the one that stands for it: the channel that gave the call
+// its id, else (it has been transferred away) the oldest that is no Local channel.
+func shown(call pbx.Call, all bool) []pbx.Channel {
+	if all || len(call.Channels) == 0 {
+		return call.Channels
+	}
+	pick := -1
+	for i, ch := range call.Channels {
+		if ch.ID == string(call.ID) {
+			pick = i
+			break
+		}
+		if pick < 0 && !ch.Local() {
+			pick = i
+		}
+	}
+	pick = max(pick, 0)
+	return call.Channels[pick : pick+1]
+}
+
+func (r *Rules) currentCall(ch pbx.Channel, now time.Time) currentCall {
+	age := int(ch.Age(now) / time.Second)
+	return currentCall{
+		CallerIDName: ch.Caller.Name, CallerIDNum: ch.Caller.Number, Channel: r.channelName(ch.Name),
+		ChannelState: ch.State, ChannelStateDesc: ch.StateText,
+		ConnectedLineName: ch.Connected.Name, ConnectedLineNum: ch.Connected.Number,
+		Duration: fmt.Sprintf("%02d:%02d:%02d", age/3600, age/60%60, age%60),
+	}
+}
+
+// seatType is the only kind of agent that the vendor's documents attest.
+const seatType = "analogCallCenter"
+
+// hintStatus is one row of extension-hints-status.
+type hintStatus struct {
+	AgentName string `json:"agentName"`
+	Extension string `json:"extension"`
+	ExtenType string `json:"extenType"`
+	Status    string `json:"status"`
+}
+
+// hintsStatus lists all extensions with their states, as a bare array.
+func (a *API) hintsStatus(c echo.Context) error {
+	if _, err := httpd.ReadParams(c); err != nil {
+		return err
+	}
+	list, err := a.sw.Extensions()
+	if err != nil {
+		return failure(err, "")
+	}
+	rows := make([]hintStatus, 0, len(list))
+	for _, x := range list {
+		rows = append(rows, hintStatus{
+			AgentName: x.Name, Extension: string(x.Number), ExtenType: seatType, Status: strconv.Itoa(int(x.State)),
+		})
+	}
+	return c.JSON(http.StatusOK, rows)
+}

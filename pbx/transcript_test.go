@@ -1,0 +1,197 @@
+package pbx
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func testRules() Rules {
+	return Rules{
+		Context:         "internal",
+		Timeout:         30 * time.Second,
+		Allow:           regexp.MustCompile(`^[0-9*#+]{1,32}$`),
+		Extensions:      regexp.MustCompile(`^8[0-9]{2}$`),
+		InboundContexts: regexp.MustCompile(`^(from-trunk|from-pstn|from-did).*`),
+		Location:        time.UTC,
+	}
+}
+
+// replay applies the events of a capture to an empty picture and returns what was told.
+func replay(t *testing.T, path string, prepare func(*state)) (*state, []Occurrence) {
+	t.Helper()
+	rules := testRules()
+	st := newState(&rules)
+	if prepare != nil {
+		prepare(st)
+	}
+	at := time.Unix(1795286000, 0)
+	for _, m := range amitest.Transcript(t, path) {
+		if m.Get("ActionID") != "" && m.Event() != "OriginateResponse" {
+			continue // items of lists do not come on the stream
+		}
+		at = at.Add(time.Millisecond)
+		st.apply(m, at)
+	}
+	return st, st.out
+}
+
+// short renders events for people and gives ids and channel counters names of their own, so that two versions compare.
+type short struct{ names map[string]string }
+
+func (n short) name(kind, s string) string {
+	if s == "" {
+		return "-"
+	}
+	if _, ok := n.names[s]; !ok {
+		count := 0
+		for _, v := range n.names {
+			if strings.HasPrefix(v, kind) {
+				count++
+			}
+		}
+		n.names[s] = fmt.Sprintf("%s%d", kind, count+1)
+	}
+	return n.names[s]
+}
+
+var counter = regexp.MustCompile(`^(PJ)?SIP/(.*)-[0-9a-f]{8}$`)
+
+func (n short) channel(s string) string {
+	if m := counter.FindStringSubmatch(s); m != nil {
+		return "SIP/" + m[2]
+	}
+	return cmp.Or(s, "-")
+}
+
+func (n short) render(o Occurrence) (key, line string) {
+	switch e := o.Event.(type) {
+	case CallStarted:
+		return n.name("call", string(e.Call.ID)), fmt.Sprintf("started %s from %s", e.Call.Direction, n.channel(e.Call.First.Name))
+	case DialBegun:
+		return n.name("call", string(e.Call)), fmt.Sprintf("dialbegin %s [%s] -> %s [%s]", n.channel(e.Leg.FromName), e.Leg.From.Number, n.channel(e.Leg.ToName), e.Leg.To.Number)
+	case DialEnded:
+		return n.name("call", string(e.Call)), fmt.Sprintf("dialend %s [%s] -> %s [%s] %s", n.channel(e.Leg.FromName), e.Leg.From.Number, n.channel(e.Leg.ToName), e.Leg.To.Number, e.Leg.Status)
+	case CallEnded:
+		return n.name("call", string(e.Call.ID)), fmt.Sprintf("ended %s %q <%s> with %q <%s> synthetic=%v", e.Call.Direction, e.Call.First.Caller.Name, e.Call.First.Caller.Number,
+			e.Call.First.Connected.Name, e.Call.First.Connected.Number, e.Synthetic)
+	case CallRecorded:
+		c := e.CDR
+		return n.name("call", string(e.Call)), fmt.Sprintf("cdr %s %s -> %s %s %s (%s) recording=%q", c.Direction, c.Source, c.Destination, n.channel(c.DestinationChannel), c.Disposition, c.LastApplication, c.Recording)
+	case ExtensionChanged:
+		return "exten " + string(e.Exten), e.State.String()
+	}
+	return "", ""
+}
+
+// story groups the events by call and extension, because only within one of them an order is promised.
+func story(events []Occurrence) string {
+	n := short{names: map[string]string{}}
+	lines := map[string][]string{}
+	var keys []string
+	for _, o := range events {
+		key, line := n.render(o)
+		if key == "" {
+			continue
+		}
+		if lines[key] == nil {
+			keys = append(keys, key)
+		}
+		lines[key] = append(lines[key], line)
+	}
+	slices.Sort(keys)
+	var b strings.Builder
+	for _, k := range keys {
+		fmt.Fprintf(&b, "%s\n", k)
+		for _, l := range lines[k] {
+			fmt.Fprintf(&b, "  %s\n", l)
+		}
+	}
+	return b.String()
+}
+
+const captures = "../ami/testdata/captures"
+
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(captures, "*.ami"))
+	if err != nil || len(files) < 40 {
+		t.Fatalf("captures: %v, %d files", err, len(files))
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".ami")
+		if strings.Contains(name, "-login-") || strings.Contains(name, "-provision") || strings.HasSuffix(name, "-db") {
+			continue // no calls in them
+		}
+		t.Run(name, func(t *testing.T) {
+			st, events := replay(t, f, nil)
+			checkPromises(t, st, events, strings.HasSuffix(name, "-channelvars"))
+			golden(t, filepath.Join("testdata", name+".golden"), story(events))
+		})
+	}
+}
+
+// checkPromises holds what must be true of every stream, whatever happened in it.
+// A torn capture misses events that Asterisk had sent.
+func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
+	t.Helper()
+	started, ended, legs := map[CallID]int{}, map[CallID]int{}, map[string]string{}
+	last := map[Exten]ExtenState{}
+	for _, o := range events {
+		switch e := o.Event.(type) {
+		case CallStarted:
+			started[e.Call.ID]++
+		case CallEnded:
+			ended[e.Call.ID]++
+		case DialBegun:
+			if strings.HasPrefix(e.Leg.ToName, "Local/") || strings.HasPrefix(e.Leg.FromName, "Local/") {
+				t.Errorf("a Local channel is told: %+v", e.Leg)
+			}
+			legs[e.Leg.ToID] = "begun"
+		case DialEnded:
+			if was := legs[e.Leg.ToID]; was != "begun" && !(torn && was == "") {
+				t.Errorf("leg %s ended in state %q", e.Leg.ToName, legs[e.Leg.ToID])
+			}
+			legs[e.Leg.ToID] = "ended"
+		case ExtensionChanged:
+			if was, ok := last[e.Exten]; ok && was == e.State {
+				t.Errorf("extension %s told %s twice", e.Exten, e.State)
+			}
+			last[e.Exten] = e.State
+		}
+	}
+	for id := range st.calls {
+		ended[id]++ // still open at the end of the capture
+	}
+	if diff := gocmp.Diff(started, ended); diff != "" {
+		t.Errorf("each call must start and end once (-started +ended):\n%s", diff)
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
