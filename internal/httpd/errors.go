@@ -43,7 +43,7 @@ func TooMany(wait time.Duration) *Error {
 var errSlow = errors.New("http: request took too long")
 
 // answer finds status and message for whatever a handler or echo returned.
-func answer(err error, ctx context.Context) *Error {
+func answer(ctx context.Context, err error) *Error {
 	var own *Error
 	var routed *echo.HTTPError
 	var large *http.MaxBytesError
@@ -71,7 +71,7 @@ func text(e *echo.HTTPError) string {
 
 // renderError is echo's central error handler.
 func (s *Server) renderError(err error, c echo.Context) {
-	e := answer(err, c.Request().Context())
+	e := answer(c.Request().Context(), err)
 	ctx := c.Request().Context()
 	if e.Status >= http.StatusInternalServerError && e.Err != nil && ctx.Err() != context.Canceled {
 		s.log.ErrorContext(ctx, "http request failed", "route", c.Path(), "status", e.Status, "request_id", RequestID(ctx), "error", e.Err)

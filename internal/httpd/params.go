@@ -68,7 +68,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		if known := answer(err, r.Context()); known.Status != http.StatusInternalServerError {
+		if known := answer(r.Context(), err); known.Status != http.StatusInternalServerError {
 			return nil, known
 		}
 		return nil, bad("the body cannot be read")

@@ -7,7 +7,9 @@ import (
 )
 
 // keyPair is a certificate that can be read again while connections use it.
-type keyPair struct{ current atomic.Pointer[tls.Certificate] }
+type keyPair struct {
+	current atomic.Pointer[tls.Certificate]
+}
 
 // load reads the files and, only when both are good, takes them over.
 func (k *keyPair) load(certFile, keyFile string) error {
