@@ -1,0 +1,131 @@
+// Command dialbridge gives the CRM of a company the HTTP interfaces it already speaks to the Asterisk beside it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dialbridge/dialbridge/coocenter"
+	"github.com/dialbridge/dialbridge/internal/conf"
+)
+
+// Set by the linker.
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or unusable configuration
+)
+
+const defaultConfig = "/etc/dialbridge/api.conf"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code := run(ctx, os.Args[1:], program{out: os.Stdout, errs: os.Stderr, environ: os.Environ()})
+	stop()
+	os.Exit(code)
+}
+
+// program is what a command may touch of the process.
+type program struct {
+	out, errs io.Writer
+	environ   []string
+}
+
+// errUsage marks errors that are the caller's: exit status 2.
+var errUsage = errors.New("usage")
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, args []string, p program) int {
+	root := p.command()
+	root.SetArgs(args)
+	root.SetOut(p.out)
+	root.SetErr(p.errs)
+	err := root.ExecuteContext(ctx)
+	var bad *conf.Error
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, &bad), errors.Is(err, errUsage):
+		_, _ = fmt.Fprintln(p.errs, "dialbridge:", err)
+		return exitUsage
+	default:
+		_, _ = fmt.Fprintln(p.errs, "dialbridge:", err)
+		return exitFailed
+	}
+}
+
+// errReported ends a command that has already said what is wrong.
+var errReported = errors.New("reported")
+
+func (p program) command() *cobra.Command {
+	var file string
+	load := func() (*conf.Config, error) { return conf.Load(file, p.environ) }
+	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load) }
+	root := &cobra.Command{
+		Use: "dialbridge", Short: "HTTP interfaces for CRMs to the Asterisk on this machine",
+		Args: noArgs, RunE: serveCmd, SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration `file`")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	root.AddCommand(
+		&cobra.Command{Use: "serve", Short: "run the daemon in the foreground", Args: noArgs, RunE: serveCmd},
+		&cobra.Command{Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.check(cmd.Context(), load)
+		}},
+		p.tokenCommand(load),
+		&cobra.Command{Use: "version", Short: "print the version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(p.out, "dialbridge %s (commit %s, %s)\n", version, commit, runtime.Version())
+			return err
+		}},
+	)
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: unknown command or argument %q; see %s --help", errUsage, args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// tokenCommand prints the Authorization value of a day.
+func (p program) tokenCommand(load func() (*conf.Config, error)) *cobra.Command {
+	var date string
+	cmd := &cobra.Command{Use: "token", Short: "print the Authorization value of a day", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		day := time.Now().In(cfg.General.Timezone)
+		if date != "" {
+			if day, err = time.ParseInLocation(time.DateOnly, date, cfg.General.Timezone); err != nil {
+				return fmt.Errorf("%w: --date %q is not of the form YYYY-MM-DD", errUsage, date)
+			}
+		}
+		if cfg.General.WebKey == "" {
+			return errors.New("[general] WEBKEY is not set: requests need no Authorization")
+		}
+		_, err = fmt.Fprintln(p.out, coocenter.Token(string(cfg.General.WebKey), day))
+		return err
+	}}
+	cmd.Flags().StringVar(&date, "date", "", "`day` as YYYY-MM-DD instead of today")
+	return cmd
+}
