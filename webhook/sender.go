@@ -1,0 +1,136 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const maxConcurrency = 256
+
+// SenderOptions says how a sender works beside its target.
+type SenderOptions struct {
+	TLS    *tls.Config  // nil = the system's roots; verification is never switched off here
+	Logger *slog.Logger // nil = slog.Default()
+
+	transport http.RoundTripper // tests only: instead of the network
+}
+
+// Sender delivers what is in an outbox. One sender works on an outbox at a time.
+type Sender struct {
+	outbox *Outbox
+	opts   SenderOptions
+	log    *slog.Logger
+	marks  *marker
+	wake   chan struct{} // one token: the target has changed
+
+	mu       sync.Mutex
+	endpoint *endpoint // nil = hold
+	changes  int       // how often it was configured
+	attempts map[string]uint64
+	inFlight int
+
+	latency histogram // seconds from Event.At to the 2xx
+}
+
+// NewSender returns a sender that holds everything until Configure names a target. It starts nothing.
+func NewSender(o *Outbox, opts SenderOptions) *Sender {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	return &Sender{
+		outbox: o, opts: opts, log: opts.Logger, marks: newMarker(o), wake: make(chan struct{}, 1),
+		attempts: map[string]uint64{}, latency: newHistogram(deliverBounds),
+	}
+}
+
+// Configure sets the target, at any time; requests in flight end as they began. A target that cannot be used changes nothing
+// and gives an error wrapping [ErrURL] or [ErrSecret]. An empty URL holds all events.
+func (s *Sender) Configure(t Target) error {
+	e, err := newEndpoint(t, s.opts.TLS, s.opts.transport)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.endpoint
+	s.endpoint = e
+	s.changes++
+	s.mu.Unlock()
+	if old != nil {
+		old.client.HTTPClient.CloseIdleConnections()
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// current returns the endpoint, with fresh connections once a minute: a kept connection would otherwise stay with an address
+// that the DNS has left behind.
+func (s *Sender) current(now time.Time) (e *endpoint, changes int) {
+	s.mu.Lock()
+	e, changes = s.endpoint, s.changes
+	if e == nil || now.Sub(e.made) < renewAfter {
+		s.mu.Unlock()
+		return e, changes
+	}
+	fresh := e.renewed(s.opts.TLS, s.opts.transport)
+	s.endpoint = fresh
+	s.mu.Unlock()
+	e.client.HTTPClient.CloseIdleConnections()
+	return fresh, changes
+}
+
+// Run delivers until ctx ends, then waits up to five seconds for the requests in flight, records what became of them and
+// returns nil. The database's Run must outlive it.
+func (s *Sender) Run(ctx context.Context) error {
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	l := newLoop(s, attempts)
+	defer l.stop()
+	for ctx.Err() == nil {
+		l.hear()
+		l.fill()
+		l.sleep(ctx, l.launch(time.Now()))
+	}
+	return l.finish(cancel)
+}
+
+// Counters is what a sender has done since it was made.
+type Counters struct {
+	Attempts map[string]uint64 // by outcome: 2xx 3xx 4xx 5xx refused(connection) timeout tls dns network abandoned
+	InFlight int
+	Latency  Histogram // seconds from Event.At to the 2xx answer
+	Commit   Histogram // seconds from Event.At to the durable commit
+}
+
+// Counters returns them.
+func (s *Sender) Counters() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Counters{
+		Attempts: maps.Clone(s.attempts), InFlight: s.inFlight,
+		Latency: s.latency.snapshot(), Commit: s.outbox.commit.snapshot(),
+	}
+}
+
+func (s *Sender) count(class string, inFlight int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if class != "" {
+		s.attempts[class]++
+	}
+	s.inFlight = inFlight
+}
+
+// State returns what is known of the receiver.
+func (s *Sender) State() ReceiverState {
+	s.outbox.receiver.Lock()
+	defer s.outbox.receiver.Unlock()
+	return s.outbox.receiver.state
+}
