@@ -18,7 +18,7 @@ func (c *Config) overlay(table []key, environ []string, origin map[string]place)
 	}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, prefix) || serviceLink(name) {
+		if !strings.HasPrefix(name, prefix) || foreign(name) {
 			continue
 		}
 		i := slices.Index(names, name)
@@ -45,10 +45,19 @@ func overlayOne(k key, value string) string {
 	return ""
 }
 
-// serviceLink knows the variables that Kubernetes and Docker set by themselves
-// beside a service of the name dialbridge: DIALBRIDGE_SERVICE_HOST,
-// DIALBRIDGE_PORT_8000_TCP_ADDR. They are nobody's mistake.
-func serviceLink(name string) bool {
+// foreign knows the variables with our prefix that are nobody's mistake: those
+// that Kubernetes and Docker set by themselves beside a service of the name
+// dialbridge (DIALBRIDGE_SERVICE_HOST, DIALBRIDGE_PORT_8000_TCP_ADDR), and those
+// of the lab, which starts the daemon for tests.
+func foreign(name string) bool {
 	rest := strings.TrimPrefix(name, prefix)
-	return rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_")
+	if rest == "PORT" {
+		return true
+	}
+	for _, start := range []string{"PORT_", "SERVICE_", "LAB_"} {
+		if strings.HasPrefix(rest, start) {
+			return true
+		}
+	}
+	return false
 }

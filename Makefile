@@ -1,0 +1,84 @@
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS     := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# Tools are kept outside of the checkout, so that a fresh clone finds them built.
+CACHE       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+LINT_VERSION := v2.15.0
+LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
+LINT        := $(LINT_DIR)/golangci-lint
+
+FUZZTIME    ?= 30s
+TESTFLAGS   ?=
+PKG         ?= ./...
+
+# SQLite is C.
+export CGO_ENABLED := 1
+
+.PHONY: help build test race fuzz lint fmt golden cover bench demo lab clean check need-build need-test
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: need-build ## build bin/dialbridge
+	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
+
+test: need-test ## run the tests of PKG (all) with the race detector, on real Asterisk too
+	go test -race -shuffle=on -timeout 15m -p 2 $(TESTFLAGS) $(PKG)
+
+race: need-test ## run the tests of PKG (all) three times over, to find races
+	go test -race -shuffle=on -timeout 30m -p 2 -count=3 $(TESTFLAGS) $(PKG)
+
+fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+	  for target in $$(go test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
+	    echo "== $$dir $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+	  done; \
+	done
+
+lint: need-build $(LINT) ## run the linters, gofmt, go vet and go mod tidy
+	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	$(LINT) run ./...
+
+$(LINT):
+	@echo "building golangci-lint $(LINT_VERSION), which takes about two minutes, once"
+	mkdir -p $(LINT_DIR)
+	cd / && GOFLAGS= GOBIN=$(LINT_DIR) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+golden: need-test ## write the golden files anew; read the difference before you commit it
+	go test $$(grep -rl --include='*_test.go' 'internal/golden"' . | xargs -r -n1 dirname | sort -u) ./internal/golden -update
+	git diff --stat
+
+cover: need-test ## run all tests and show how much of the code they reach
+	go test -timeout 15m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -n 1
+
+bench: need-build ## run the benchmarks of PKG (all)
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
+	go run ./lab/cmd/demo
+
+lab: need-test ## a real Asterisk to play with, until ctrl-C
+	go run ./lab/cmd/lab
+
+clean: ## remove what was built
+	rm -rf bin coverage.out
+
+check: lint test ## lint and test: what must pass before a change is handed in
+
+need-build:
+	@scripts/need.sh build
+
+need-test:
+	@scripts/need.sh test

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs, with apt, what building and testing need and what is missing:
+#   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
+#   need.sh test    the same, and what the lab boots Asterisk with
+# Does nothing, and needs no rights, when all of it is there.
+set -euo pipefail
+
+missing=()
+want() { # COMMAND-OR-FILE PACKAGE
+	case $1 in
+	/*) [ -e "$1" ] || missing+=("$2") ;;
+	*) command -v "$1" >/dev/null 2>&1 || missing+=("$2") ;;
+	esac
+}
+
+want gcc gcc
+want /usr/include/stdlib.h libc6-dev
+want /etc/ssl/certs/ca-certificates.crt ca-certificates
+[ "${1:-build}" = build ] || want mmdebstrap mmdebstrap
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "need.sh: please install: ${missing[*]} (this is no Debian or Ubuntu, so it is left to you)" >&2
+	exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "need.sh: please run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi
+
+echo "need.sh: installing ${missing[*]}" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+lock=(-o DPkg::Lock::Timeout=300)
+if ! { apt-get "${lock[@]}" update -q && apt-get "${lock[@]}" install -qy --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+	tail -n 20 "$log" >&2
+	echo "need.sh: apt-get could not install ${missing[*]}" >&2
+	exit 1
+fi
