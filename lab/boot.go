@@ -41,10 +41,8 @@ func (l *Lab) Boot(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-p.done:
+		if !p.alive() {
 			return fmt.Errorf("lab: asterisk ended while it booted (%w)\n%s", p.err, l.logTail(30))
-		default:
 		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("lab: asterisk did not boot: %w\n%s", err, l.logTail(30))
@@ -55,7 +53,7 @@ func (l *Lab) Boot(ctx context.Context) error {
 func (l *Lab) launch(ctx context.Context) (*process, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.process != nil && !l.process.gone(0) {
+	if l.process != nil && l.process.alive() {
 		return nil, ErrRunning
 	}
 	console, err := os.OpenFile(filepath.Join(l.dir, "log/console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -64,6 +62,9 @@ func (l *Lab) launch(ctx context.Context) (*process, error) {
 	}
 	defer func() { _ = console.Close() }()
 	cmd := l.asterisk(context.WithoutCancel(ctx), "-f", "-n", "-q")
+	if l.zone != "" {
+		inZone(cmd, l.zone)
+	}
 	cmd.Stdout, cmd.Stderr = console, console
 	p, err := startProcess(cmd)
 	if err != nil {
@@ -81,6 +82,14 @@ func (l *Lab) asterisk(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir = l.inside
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: l.installation.chroot}
 	return cmd
+}
+
+// inZone makes the command see the file as /etc/localtime, the one place where Asterisk looks for its local time, in a
+// mount namespace of its own.
+func inZone(cmd *exec.Cmd, file string) {
+	cmd.Args = append([]string{"sh", "-c", `mount --bind "$0" /etc/localtime && exec "$@"`, file}, cmd.Args...)
+	cmd.Path = "/bin/sh"
+	cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
 }
 
 // awaitFullyBooted logs in once; Asterisk then says FullyBooted, at once or when it is so.
@@ -165,7 +174,7 @@ func (l *Lab) end() {
 func (l *Lab) running() *process {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.process == nil || l.process.gone(0) {
+	if l.process == nil || !l.process.alive() {
 		return nil
 	}
 	return l.process

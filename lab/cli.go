@@ -11,7 +11,7 @@ import (
 // CLI runs a command of Asterisk's console ("asterisk -rx") and returns what it printed. A command that Asterisk does
 // not know is an error.
 func (l *Lab) CLI(ctx context.Context, command string) (string, error) {
-	cmd := l.asterisk(ctx, "-n", "-rx", command)
+	cmd := l.asterisk(ctx, "-rx", command)
 	cmd.WaitDelay = time.Second
 	output, err := cmd.CombinedOutput()
 	text := strings.TrimRight(string(output), "\n")
@@ -42,7 +42,19 @@ func (l *Lab) logTail(lines int) string {
 	if err != nil {
 		return err.Error()
 	}
-	return tail(string(text), lines)
+	var told strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if !isRegistration(line) {
+			told.WriteString(line)
+		}
+	}
+	return tail(told.String(), lines)
+}
+
+// isRegistration tells the thousand lines that Asterisk 16 writes about what its modules bring.
+func isRegistration(line string) bool {
+	return strings.Contains(line, "VERBOSE[") &&
+		(strings.Contains(line, "egistered ") || strings.Contains(line, " loader.c:"))
 }
 
 // tail is the last lines of a text.

@@ -3,9 +3,7 @@ package lab
 import (
 	"embed"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -72,27 +70,4 @@ func holdTone() []byte {
 		tone = binary.LittleEndian.AppendUint16(tone, uint16(int16(sample)))
 	}
 	return tone
-}
-
-// copyZone puts the time zone's file into the run directory, so that Asterisk's local time is the asked one: name "" is
-// the zone of this process. It reports whether there is one; without it Asterisk's local time is UTC.
-func copyZone(dir, name string) (bool, error) {
-	source := "/etc/localtime"
-	if name == "" {
-		name = os.Getenv("TZ")
-	}
-	if name != "" {
-		source = filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+strings.TrimPrefix(name, ":")))
-	}
-	data, err := os.ReadFile(source)
-	if errors.Is(err, fs.ErrNotExist) && (name == "" || name == "UTC") {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("lab time zone %q: %w", name, err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "etc/localtime"), data, 0o644); err != nil {
-		return false, fmt.Errorf("lab time zone: %w", err)
-	}
-	return true, nil
 }

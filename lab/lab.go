@@ -65,6 +65,7 @@ type Lab struct {
 	dir          string // run directory on the host
 	inside       string // the same, as Asterisk sees it
 	environment  []string
+	zone         string // file of the time zone as Asterisk sees it; "" is UTC, or the host's zone
 	log          *slog.Logger
 
 	mu      sync.Mutex
@@ -140,16 +141,24 @@ func (l *Lab) prepare(o Options) error {
 	if err := fill(l.dir, s); err != nil {
 		return err
 	}
-	return l.setEnvironment(o.Timezone)
+	l.environment = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + l.inside, "LANG=C.UTF-8", "TERM=dumb"}
+	return l.setZone(o.Timezone)
 }
 
-func (l *Lab) setEnvironment(zone string) error {
-	l.environment = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + l.inside, "LANG=C.UTF-8", "TERM=dumb"}
-	found, err := copyZone(l.dir, zone)
-	if found {
-		l.environment = append(l.environment, "TZ=:"+filepath.Join(l.inside, "etc/localtime"))
+// setZone puts the time zone's file into the run directory.
+func (l *Lab) setZone(name string) error {
+	if l.installation.chroot == "" {
+		if name != "" {
+			return fmt.Errorf("lab time zone %q: an Asterisk of the host has the host's", name)
+		}
+		return nil
 	}
-	return err
+	zone, err := readZone(name)
+	if err != nil || zone == nil {
+		return err
+	}
+	l.zone = filepath.Join(l.inside, "etc/localtime")
+	return os.WriteFile(filepath.Join(l.EtcDir, "localtime"), zone, 0o644)
 }
 
 // host is the address with another last number in this lab's own network: 2 is the provider.

@@ -45,13 +45,21 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 
 // kill ends the process and its children, and waits until it is gone.
 func (p *process) kill() {
-	select {
-	case <-p.done:
+	if !p.alive() {
 		return
-	default:
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
+}
+
+// alive tells whether the process has not ended yet.
+func (p *process) alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // gone tells whether the process ended within the time.

@@ -27,7 +27,7 @@ func recipe(version string) []string {
 	args := []string{
 		"mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
 		`--aptopt=Acquire::Check-Valid-Until "false"`,
-		"--include=asterisk,asterisk-core-sounds-en-gsm",
+		"--include=asterisk,asterisk-core-sounds-en-gsm,mount",
 	}
 	for _, folder := range []string{"doc", "doc-base", "info", "lintian", "locale", "man"} {
 		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+folder+"/*")
@@ -38,9 +38,13 @@ func recipe(version string) []string {
 // trimmed are the folders of a root directory that Asterisk does not need.
 var trimmed = []string{"var/cache/apt", "var/lib/apt/lists", "usr/share/perl", "usr/share/zoneinfo"}
 
+// rootFiles are the files of a root directory that differ from Debian's. No name server is asked: Asterisk must reach
+// nothing outside. The time zone is a plain file, so that a run can put its own in its place.
+var rootFiles = map[string]string{"etc/resolv.conf": "nameserver 127.0.0.1\n", "etc/localtime": utcZone}
+
 // rootName changes with the recipe, so that a root directory of an older recipe is not taken for a new one.
 func rootName(version string) string {
-	sum := sha256.Sum256([]byte(strings.Join(recipe(version), "\n") + "\n" + strings.Join(trimmed, "\n")))
+	sum := sha256.Sum256(fmt.Append(nil, recipe(version), trimmed, rootFiles))
 	return version + "-" + hex.EncodeToString(sum[:4])
 }
 
@@ -119,9 +123,15 @@ func fillRoot(ctx context.Context, dir, version string) error {
 			return fmt.Errorf("lab root: %w", err)
 		}
 	}
-	// Nothing in the root directory may ask a name server: Asterisk must reach nothing outside.
-	if err := os.WriteFile(filepath.Join(dir, "etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
-		return fmt.Errorf("lab root: %w", err)
+	for name, text := range rootFiles {
+		file := filepath.Join(dir, name)
+		// It may be a link to what was trimmed.
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("lab root: %w", err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return fmt.Errorf("lab root: %w", err)
+		}
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return fmt.Errorf("lab root: %w", err)
