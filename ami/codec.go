@@ -1,6 +1,7 @@
 package ami
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 )
@@ -27,10 +28,10 @@ func cutLine(s string) (line, rest string) {
 	}
 }
 
-// splitLine returns the name and the value of a line; a line without a colon has no name.
+// splitLine returns the name and the value of a line; a line without a colon, or with nothing before it, has no name.
 func splitLine(line string) (name, value string) {
 	i := strings.IndexByte(line, ':')
-	if i < 0 {
+	if i <= 0 {
 		return "", line
 	}
 	return line[:i], strings.TrimPrefix(line[i+1:], " ")
@@ -38,20 +39,50 @@ func splitLine(line string) (name, value string) {
 
 // lookup returns the value of the first line of s whose name is name in any case. name must not be empty.
 func lookup(s, name string) (string, bool) {
-	for s != "" {
-		line, rest := cutLine(s)
-		if len(line) > len(name) && line[len(name)] == ':' && equalFold(line[:len(name)], name) {
-			return strings.TrimPrefix(line[len(name)+1:], " "), true
+	for begin := 0; ; {
+		if colon := begin + len(name); colon < len(s) && s[colon] == ':' && equalFold(s[begin:colon], name) {
+			line, _ := cutLine(s[colon+1:])
+			return strings.TrimPrefix(line, " "), true
 		}
-		s = rest
+		// To the beginning of the next line: behind a LF that has a CR before it.
+		for {
+			i := strings.IndexByte(s[begin:], '\n')
+			if i < 0 {
+				return "", false
+			}
+			if begin += i + 1; begin > 1 && s[begin-2] == '\r' {
+				break
+			}
+		}
 	}
-	return "", false
+}
+
+// find is lookup in the read buffer; it copies nothing.
+func find(message []byte, name string) []byte {
+	for len(message) > 0 {
+		line, rest, _ := bytes.Cut(message, lineEnd)
+		if isNamed(line, name) {
+			return bytes.TrimPrefix(line[len(name)+1:], []byte(" "))
+		}
+		message = rest
+	}
+	return nil
+}
+
+var lineEnd = []byte("\r\n")
+
+// isNamed reports whether name, in any case, stands before the first colon of a line.
+func isNamed[T text](line T, name string) bool {
+	return len(line) > len(name) && line[len(name)] == ':' && equalFold(line[:len(name)], name)
 }
 
 // equalFold reports whether a and b are equal but for the case of ASCII letters: header names are bytes, not text.
-func equalFold(a, b string) bool {
+func equalFold[T text](a T, b string) bool {
 	if len(a) != len(b) {
 		return false
+	}
+	if string(a) == b {
+		return true
 	}
 	for i := range len(a) {
 		if lower(a[i]) != lower(b[i]) {

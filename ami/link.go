@@ -11,14 +11,15 @@ import (
 
 // A link is one connection that is logged in: the actions that wait to be written and those that wait for an answer.
 type link struct {
-	conn   net.Conn
-	writes time.Duration // how long one write may take
-	limit  int           // bytes of one list
-	lists  atomic.Int32  // calls whose events must be looked for
-	heard  atomic.Int64  // when the last byte came, nanoseconds since born
-	born   time.Time
-	wake   chan struct{} // capacity 1: something is to be written
-	done   chan struct{} // closed by fail
+	conn    net.Conn
+	writes  time.Duration // how long one write may take
+	limit   int           // bytes of one list
+	waiting atomic.Int32  // length of calls
+	lists   atomic.Int32  // lists among them, whose events must be looked for
+	heard   atomic.Int64  // when the last byte came, nanoseconds since born
+	born    time.Time
+	wake    chan struct{} // capacity 1: something is to be written
+	done    chan struct{} // closed by fail
 
 	mu    sync.Mutex
 	queue []*call          // not written yet
@@ -65,6 +66,7 @@ func (l *link) submit(k *call) bool {
 	l.queue = append(l.queue, k)
 	if k.done != nil {
 		l.calls[k.id] = k
+		l.waiting.Add(1)
 	}
 	if k.list {
 		l.lists.Add(1)
@@ -97,6 +99,7 @@ func (l *link) abandon(k *call, cause error) {
 // end takes a call off and tells its waiter. The caller holds mu.
 func (l *link) end(k *call, err error) {
 	delete(l.calls, k.id)
+	l.waiting.Add(-1)
 	if k.list {
 		l.lists.Add(-1)
 	}
@@ -205,6 +208,13 @@ func (l *link) answer(id string, m Message) bool {
 	return true
 }
 
+// waits reports whether a call waits for the answer with this ActionID.
+func (l *link) waits(id []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls[string(id)] != nil
+}
+
 // isListed reports whether events follow a response. Old actions announce them in their Message only.
 func isListed(m Message) bool {
 	if list, ok := m.Lookup("EventList"); ok {
@@ -214,7 +224,7 @@ func isListed(m Message) bool {
 }
 
 // item gives an event to the list it belongs to; false if it belongs to none.
-func (l *link) item(id []byte, frame []byte) bool {
+func (l *link) item(id, frame []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.calls[string(id)]

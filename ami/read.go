@@ -26,76 +26,93 @@ func (c *Client) read(l *link) error {
 
 // take hands on all whole messages of the buffer, the events among them as one batch.
 func (c *Client) take(l *link, at time.Time) error {
-	var items []Item
-	size := 0
+	b := batch{items: make([]Item, 0, c.expect)}
+	end := c.sortAll(l, at, &b)
+	c.expect = len(b.items)
+	if len(b.items) == 0 {
+		return end
+	}
+	if !c.stream.put(b) {
+		return fmt.Errorf("%w: more than %d bytes wait", ErrStuck, c.o.Queue)
+	}
+	c.stats.events.Add(uint64(len(b.items)))
+	return end
+}
+
+// sortAll puts the events among the whole messages of the buffer into b. An error is the end of the link.
+func (c *Client) sortAll(l *link, at time.Time, b *batch) error {
 	for {
 		frame, err := c.reader.buffered()
-		var long *SizeError
-		if errors.As(err, &long) {
+		if err == nil {
+			if frame == nil {
+				return nil
+			}
+			err = c.mend(l, at, frame, b)
+		} else if long := asSizeError(err); long != nil {
 			c.oversized(l, long)
 			continue
 		}
-		if err == nil && frame == nil {
-			break
-		}
-		var wanted bool
-		if err == nil {
-			wanted, err = c.sort(l, frame)
-		}
 		if err != nil {
-			c.put(items, size)
 			return err
 		}
-		if wanted {
-			items = append(items, Item{Kind: ItemEvent, Message: Message{text: string(frame)}, At: at})
-			size += len(frame) + itemSize
-		}
 	}
-	if !c.put(items, size) {
-		return fmt.Errorf("%w: more than %d bytes wait", ErrStuck, c.o.Queue)
+}
+
+// asSizeError returns err as a *SizeError, or nil.
+func asSizeError(err error) *SizeError {
+	var long *SizeError
+	if errors.As(err, &long) {
+		return long
 	}
 	return nil
 }
 
-// put adds a batch to the stream; false if there is no room.
-func (c *Client) put(items []Item, size int) bool {
-	if len(items) == 0 {
-		return true
+// mend sorts the messages of a frame, which is one message but where Asterisk has left one unfinished and begun the
+// next in the middle of it.
+func (c *Client) mend(l *link, at time.Time, frame []byte, b *batch) error {
+	for {
+		cut := l.restart(frame)
+		if cut == 0 {
+			return c.sort(l, at, frame, b)
+		}
+		// A line without an end may be cut anywhere: half a channel's name is worse than none.
+		c.stats.torn.Add(1)
+		if end := bytes.LastIndex(frame[:cut], lineEnd); end > 0 {
+			if err := c.sort(l, at, frame[:end+len(lineEnd)], b); err != nil {
+				return err
+			}
+		}
+		frame = frame[cut:]
 	}
-	if !c.stream.put(items, size) {
-		return false
-	}
-	c.stats.events.Add(uint64(len(items)))
-	return true
 }
 
-// sort looks at the beginning of a message. Answers and events of lists go to who waits for them; it reports whether
-// the message is an event for the stream. An error is the end of the link.
-func (c *Client) sort(l *link, frame []byte) (bool, error) {
-	if isResponse(frame) {
-		return false, c.response(l, Message{text: string(frame)})
+// sort looks at the beginning of a message: answers and events of lists go to who waits for them, wanted events
+// into b. An error is the end of the link.
+func (c *Client) sort(l *link, at time.Time, message []byte, b *batch) error {
+	if isResponse(message) {
+		return c.response(l, Message{text: string(message)})
 	}
 	if l.lists.Load() > 0 {
-		if id := lookupBytes(frame, "ActionID"); len(id) > 0 && l.item(id, frame) {
-			return false, nil
+		if id := find(message, "ActionID"); len(id) > 0 && l.item(id, message) {
+			return nil
 		}
 	}
 	var name []byte
-	if isEvent(frame) {
-		name = frame[len(eventPrefix):]
+	if isEvent(message) {
+		name = message[len(eventPrefix):]
 		name = name[:bytes.Index(name, lineEnd)]
 	} else {
 		c.stats.torn.Add(1)
-		name = lookupBytes(frame, "Event")
+		name = find(message, "Event")
 	}
 	if c.o.Want != nil && !c.o.Want(c.names.of(name)) {
 		c.stats.unwanted.Add(1)
-		return false, nil
+		return nil
 	}
-	return true, nil
+	b.items = append(b.items, Item{Kind: ItemEvent, Message: Message{text: string(message)}, At: at})
+	b.bytes += len(message) + itemSize
+	return nil
 }
-
-var lineEnd = []byte("\r\n")
 
 // response gives an answer to who waits for it. Asterisk that is about to end must be left at once: it may wait for
 // us to go.
@@ -126,26 +143,51 @@ func (c *Client) oversized(l *link, long *SizeError) {
 		slog.String("event", name), slog.Int("bytes", long.Size))
 }
 
-// lookupBytes is lookup in the read buffer: it copies nothing.
-func lookupBytes(frame []byte, name string) []byte {
-	for len(frame) > 0 {
-		end := bytes.Index(frame, lineEnd)
-		if end < 0 {
-			end = len(frame)
-		}
-		if end > len(name) && frame[len(name)] == ':' && equalFoldBytes(frame[:len(name)], name) {
-			return bytes.TrimPrefix(frame[len(name)+1:end], []byte(" "))
-		}
-		frame = frame[min(end+2, len(frame)):]
+// restart returns the index at which another message begins inside of a frame, 0 if there is none: an event has its
+// Privilege on its second line, an answer the ActionID of a call that waits. Real exchanges do that when events have
+// channel variables with functions in them, and what is begun so is not sent again. The lines of a UserEvent are
+// whatever its sender likes, so nothing is looked for in it.
+func (l *link) restart(frame []byte) int {
+	if hasPrefix(frame, "Event: UserEvent\r\n") {
+		return 0
 	}
-	return nil
+	cut := begins(frame, eventPrefix, "Privilege: ", nil)
+	if l.waiting.Load() == 0 {
+		return cut
+	}
+	if answer := begins(frame, responsePrefix, "ActionID: ", l.waits); answer > 0 && (cut == 0 || answer < cut) {
+		return answer
+	}
+	return cut
 }
 
-func equalFoldBytes(a []byte, b string) bool {
-	for i := range a {
-		if lower(a[i]) != lower(b[i]) {
-			return false
+// begins returns the first index but 0 of a line's rest that starts with first and is followed by a line that starts
+// with second, whose value is good; 0 if there is none.
+func begins(frame []byte, first, second string, good func([]byte) bool) int {
+	for at := 1; ; at++ {
+		i := bytes.IndexByte(frame[min(at, len(frame)):], first[0])
+		if i < 0 {
+			return 0
+		}
+		at += i
+		if !hasPrefix(frame[at:], first) {
+			continue
+		}
+		end := bytes.Index(frame[at:], lineEnd)
+		if end < 0 {
+			return 0
+		}
+		next := frame[at+end+len(lineEnd):]
+		if !hasPrefix(next, second) {
+			continue
+		}
+		value, _, _ := bytes.Cut(next[len(second):], lineEnd)
+		if good == nil || good(value) {
+			return at
 		}
 	}
-	return true
+}
+
+func hasPrefix(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
 }

@@ -152,7 +152,10 @@ func (r *Reader) skip() error {
 // headOf keeps the first whole lines of a message that is too long to be kept.
 func headOf(frame []byte) Message {
 	head := string(frame[:min(len(frame), headSize)])
-	return Message{text: head[:strings.LastIndex(head, "\r\n")+1]}
+	if !strings.Contains(head, "\r\n") {
+		return Message{}
+	}
+	return Message{text: head[:strings.LastIndex(head, "\r\n")+len("\r\n")]}
 }
 
 // fill reads once from the source.

@@ -33,14 +33,14 @@ func newStream(limit int) *stream {
 	}
 }
 
-// put adds items that count as n bytes and reports whether there was room for them.
-func (s *stream) put(items []Item, n int) bool {
+// put adds a batch and reports whether there was room for it.
+func (s *stream) put(b batch) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes > 0 && s.bytes+n > s.limit {
+	if s.bytes > 0 && s.bytes+b.bytes > s.limit {
 		return false
 	}
-	s.add(items, n)
+	s.add(b)
 	return true
 }
 
@@ -48,12 +48,12 @@ func (s *stream) put(items []Item, n int) bool {
 func (s *stream) mark(i Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add([]Item{i}, itemSize)
+	s.add(batch{[]Item{i}, itemSize})
 }
 
-func (s *stream) add(items []Item, n int) {
-	s.waiting = append(s.waiting, batch{items, n})
-	s.bytes += n
+func (s *stream) add(b batch) {
+	s.waiting = append(s.waiting, b)
+	s.bytes += b.bytes
 	signal(s.changed)
 }
 
