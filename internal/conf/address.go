@@ -18,8 +18,8 @@ var (
 
 // isHost says whether the text is an IP address or may be a host name.
 func isHost(t string) bool {
-	if _, err := netip.ParseAddr(t); err == nil {
-		return true
+	if a, err := netip.ParseAddr(t); err == nil {
+		return a.Zone() == "" || wordForm.MatchString(a.Zone())
 	}
 	// 1.2.3 or 10.0.0.256 would go to the resolver as a name; it is a slip.
 	return hostForm.MatchString(t) && !digitsForm.MatchString(t)

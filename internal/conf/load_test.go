@@ -257,6 +257,7 @@ func TestBadURLs(t *testing.T) {
 		{"http://user:hunter2/", "is no URL"},
 		{"http://h:99999/?hunter2", "port out of range"},
 		{"http://h:0/?hunter2", "port out of range"},
+		{"http://[::%25a%20b]/", "or one that cannot be"},
 		{"http://h/%zz?hunter2", "is no URL"},
 	} {
 		got := strings.Join(faults(t, "[general]\nURL = "+test.url), "\n")

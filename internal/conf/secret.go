@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 )
 
 const mask = "***"
@@ -51,7 +52,8 @@ func (u URL) String() string {
 	if parsed.RawQuery != "" || parsed.Fragment != "" {
 		query = "?" + mask
 	}
-	return parsed.Scheme + "://" + user + parsed.Host + parsed.EscapedPath() + query
+	host := strings.ReplaceAll(parsed.Host, "%", "%25") // the zone of a link-local address
+	return parsed.Scheme + "://" + user + host + parsed.EscapedPath() + query
 }
 
 // Format implements [fmt.Formatter], so that no verb at all can show the query.
