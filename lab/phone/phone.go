@@ -91,12 +91,14 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 		}
 		p.server = server
 	}
-	listen := net.ListenConfig{}
-	conn, err := listen.ListenPacket(ctx, "udp4", net.JoinHostPort(cfg.BindIP, fmt.Sprint(cfg.Port)))
+	ip, err := netip.ParseAddr(cfg.BindIP)
+	if err != nil {
+		return nil, fmt.Errorf("phone: bind address: %w", err)
+	}
+	p.conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(cfg.Port))))
 	if err != nil {
 		return nil, fmt.Errorf("phone: socket: %w", err)
 	}
-	p.conn = conn.(*net.UDPConn)
 	p.addr = localAddr(p.conn)
 	p.reg = registration{callID: newToken(20), tag: newToken(10)}
 	p.running.Add(1)

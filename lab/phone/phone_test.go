@@ -3,9 +3,6 @@ package phone
 import (
 	"context"
 	"errors"
-	"net/netip"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,43 +21,13 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// trace collects a phone's messages, which are shown when its test fails.
-type trace struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (tr *trace) see(sent bool, peer netip.AddrPort, text string) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	arrow := "<-"
-	if sent {
-		arrow = "->"
-	}
-	tr.text.WriteString(time.Now().Format("15:04:05.000 ") + arrow + " " + peer.String() + "\n" + text + "\n")
-}
-
-// count says how many messages started so.
-func (tr *trace) count(arrow, start string) int {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	n := 0
-	lines := strings.Split(tr.text.String(), "\n")
-	for i := 1; i < len(lines); i++ {
-		if strings.Contains(lines[i-1], " "+arrow+" ") && strings.HasPrefix(lines[i], start) {
-			n++
-		}
-	}
-	return n
-}
-
-func start(t *testing.T, cfg Config) (*Phone, *trace) {
+func start(t *testing.T, cfg Config) (*Phone, *Recorder) {
 	t.Helper()
 	if cfg.BindIP == "" {
 		cfg.BindIP = "127.0.0.1"
 	}
-	tr := &trace{}
-	cfg.Trace = tr.see
+	tr := &Recorder{}
+	cfg.Trace = tr.See
 	p, err := New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +37,7 @@ func start(t *testing.T, cfg Config) (*Phone, *trace) {
 			t.Errorf("close: %v", err)
 		}
 		if t.Failed() {
-			tr.mu.Lock()
-			defer tr.mu.Unlock()
-			t.Logf("messages of %s:\n%s", cfg.User, tr.text.String())
+			t.Logf("messages of %s:\n%s", cfg.User, tr)
 		}
 	})
 	return p, tr

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -18,18 +19,21 @@ type referral struct {
 }
 
 // Refer transfers the other side to a number or URI (blind transfer): it sends REFER and follows the NOTIFYs until the final
-// status. A refusal of the REFER or of the new call is a *StatusError of Method REFER or NOTIFY. The call itself goes on until
-// one of the sides hangs up; Asterisk does so by itself.
+// status. A refusal of the REFER or of the new call is a *StatusError of Method REFER or NOTIFY, and the call goes on. After
+// success the phone hangs up, as desk phones do (RFC 5589 6.1), unless the other side was first.
 func (c *Call) Refer(ctx context.Context, target string) error {
 	uri, err := c.p.targetURI(target)
 	if err != nil {
 		return err
 	}
-	return c.refer(ctx, "<"+uri.String()+">")
+	if err := c.refer(ctx, "<"+uri.String()+">"); err != nil {
+		return err
+	}
+	return c.Hangup(ctx)
 }
 
 // ReferReplaces connects the other sides of two calls of this phone (attended transfer): the other side of c takes the place
-// of this phone in the call other (RFC 3891).
+// of this phone in the call other (RFC 3891). After success the phone hangs both calls up.
 func (c *Call) ReferReplaces(ctx context.Context, other *Call) error {
 	if other.p != c.p || other == c {
 		return fmt.Errorf("phone: refer: %w: not another call of the same phone", ErrState)
@@ -42,7 +46,10 @@ func (c *Call) ReferReplaces(ctx context.Context, other *Call) error {
 	replaces := fmt.Sprintf("%s;to-tag=%s;from-tag=%s", other.info.ID, tagOf(other.remote.Params), tagOf(other.local.Params))
 	c.p.mu.Unlock()
 	uri.Headers = nil
-	return c.refer(ctx, "<"+uri.String()+"?Replaces="+url.QueryEscape(replaces)+">")
+	if err := c.refer(ctx, "<"+uri.String()+"?Replaces="+url.QueryEscape(replaces)+">"); err != nil {
+		return err
+	}
+	return errors.Join(c.Hangup(ctx), other.Hangup(ctx))
 }
 
 func (c *Call) refer(ctx context.Context, referTo string) error {
