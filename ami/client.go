@@ -51,6 +51,7 @@ type Client struct {
 	reader  *Reader // of the current connection; its buffer is used again by the next
 	names   names
 	expect  int                  // events of the last read, for the size of the next batch
+	gap     bool                 // the next event follows something torn
 	link    atomic.Pointer[link] // nil while nobody is logged in
 	counter atomic.Uint64        // of actions, for their ActionIDs
 	started atomic.Bool

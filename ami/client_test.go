@@ -771,3 +771,40 @@ func TestManyStopsUnderLoad(t *testing.T) {
 	}
 	srv.WaitGone()
 }
+
+func TestActionsWhileEventsStream(t *testing.T) {
+	srv := amitest.Start(t)
+	r := up(t, srv, srv.Options())
+	srv.Handle("Echo", func(s *amitest.Session, a ami.Action) {
+		s.Event("Noise", "Value", "not yours", "Response", "Success")
+		s.Respond(a, "Success", "Value", a.Get("Value"))
+		s.Event("Noise")
+	})
+	for i := range 200 {
+		want := fmt.Sprint(i)
+		m, err := r.Do(t.Context(), ami.NewAction("Echo", "Value", want))
+		if err != nil || m.Get("Value") != want || m.Event() != "" {
+			t.Fatalf("answer %d is %q, %v", i, m, err)
+		}
+	}
+	for range 400 {
+		r.expectEvent(t, "Noise")
+	}
+}
+
+func TestServerClosesAndTheClientComesBack(t *testing.T) {
+	srv := amitest.Start(t)
+	r := up(t, srv, srv.Options())
+	for range 3 {
+		srv.Drop()
+		if i := r.expect(t, ami.ItemDisconnected); i.Err == nil {
+			t.Error("no reason")
+		}
+		r.expect(t, ami.ItemConnected)
+		r.expectEvent(t, "FullyBooted")
+		r.expectEvent(t, "SuccessfulAuth")
+		if _, err := r.Do(t.Context(), ami.NewAction("Ping")); err != nil {
+			t.Error(err)
+		}
+	}
+}

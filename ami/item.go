@@ -17,6 +17,7 @@ type Item struct {
 	Kind    ItemKind
 	Message Message   // of an ItemEvent
 	At      time.Time // when it was read from the socket; the same for all of one read
+	Gap     bool      // of an ItemEvent: what stood on the wire before it was torn or too long; an event may be missing
 	Version string    // of an ItemConnected: the AMI version of the banner, such as "11.0.0"
 	Err     error     // of an ItemDisconnected: why
 }

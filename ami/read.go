@@ -76,12 +76,13 @@ func (c *Client) mend(l *link, at time.Time, frame []byte, b *batch) error {
 			return c.sort(l, at, frame, b)
 		}
 		// A line without an end may be cut anywhere: half a channel's name is worse than none.
-		c.stats.torn.Add(1)
+		c.torn()
 		if end := bytes.LastIndex(frame[:cut], lineEnd); end > 0 {
 			if err := c.sort(l, at, frame[:end+len(lineEnd)], b); err != nil {
 				return err
 			}
 		}
+		c.gap = true
 		frame = frame[cut:]
 	}
 }
@@ -102,16 +103,23 @@ func (c *Client) sort(l *link, at time.Time, message []byte, b *batch) error {
 		name = message[len(eventPrefix):]
 		name = name[:bytes.Index(name, lineEnd)]
 	} else {
-		c.stats.torn.Add(1)
+		c.torn()
 		name = find(message, "Event")
 	}
 	if c.o.Want != nil && !c.o.Want(c.names.of(name)) {
 		c.stats.unwanted.Add(1)
 		return nil
 	}
-	b.items = append(b.items, Item{Kind: ItemEvent, Message: Message{text: string(message)}, At: at})
+	b.items = append(b.items, Item{Kind: ItemEvent, Message: Message{text: string(message)}, At: at, Gap: c.gap})
+	c.gap = false
 	b.bytes += len(message) + itemSize
 	return nil
+}
+
+// torn counts a message of which something is missing.
+func (c *Client) torn() {
+	c.stats.torn.Add(1)
+	c.gap = true
 }
 
 // response gives an answer to who waits for it. Asterisk that is about to end must be left at once: it may wait for
@@ -135,6 +143,7 @@ func (c *Client) response(l *link, m Message) error {
 // oversized counts a message that was skipped, and ends the call whose answer it was.
 func (c *Client) oversized(l *link, long *SizeError) {
 	c.stats.oversized.Add(1)
+	c.gap = true
 	if isResponse(long.Head.text) {
 		l.tooLong(long.Head.Get("ActionID"), long)
 	}

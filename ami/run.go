@@ -82,6 +82,7 @@ func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error)
 		c.reader = NewReader(conn)
 	}
 	c.reader.reset(conn)
+	c.gap = false
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	version, err := c.login(conn)
 	if !stop() {

@@ -2,6 +2,7 @@ package amitest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -26,6 +27,8 @@ type Options struct {
 	Booting  bool // FullyBooted is not sent after the login; see Server.Boot
 	NoEvents bool // neither FullyBooted nor SuccessfulAuth follow a login
 	Split    int  // bytes of one write, 0 is as much as there is
+
+	TLS *tls.Config // of the listener, nil is plain TCP
 }
 
 // A Handler answers an action. It runs on the session's own goroutine, one action at a time, in their order.
@@ -87,6 +90,9 @@ func Start(t testing.TB, options ...Options) *Server {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
+	}
+	if s.o.TLS != nil {
+		listener = tls.NewListener(listener, s.o.TLS)
 	}
 	s.listener = listener
 	s.parts.Go(func() { s.accept(listener) })
