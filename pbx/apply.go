@@ -178,20 +178,26 @@ func (s *state) extensionStatus(m ami.Message) {
 	if !s.rules.isExten(n) {
 		return
 	}
-	x := s.exten(Exten(n))
-	s.hintOf(x, m)
-	s.tell(x)
+	if x := s.hinted(m); x != nil {
+		s.tell(x)
+	}
 }
 
-// hintOf takes over the state of a hint; a removed one (-1, -2) leaves the extension to its device.
-func (s *state) hintOf(x *extension, m ami.Message) {
-	status := m.Get("Status")
+// hinted takes over the state of a hint and returns its extension; nil for a hint that watches a parking space,
+// a conference or a queue. A removed hint (-1, -2) leaves the extension to its device.
+func (s *state) hinted(m ami.Message) *extension {
+	n, device, status := Exten(m.Get("Exten")), firstDevice(m.Get("Hint")), m.Get("Status")
+	if s.extens[n] == nil && device == "" && !strings.Contains(m.Get("Hint"), "Custom:") {
+		return nil
+	}
+	x := s.exten(n)
 	x.hinted = !strings.HasPrefix(status, "-")
 	x.hint = hintState(status)
 	if x.device == "" {
-		x.device = firstDevice(m.Get("Hint"))
+		x.device = device
 		x.dev = s.deviceOr(x.device)
 	}
+	return x
 }
 
 func (s *state) deviceOr(device string) ExtenState {

@@ -148,10 +148,10 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 		s.deviceIs(m.Get("Device"), m.Get("State"))
 	}
 	for _, m := range snap.hints {
-		if n := m.Get("Exten"); s.rules.isExten(n) {
-			x := s.exten(Exten(n))
-			s.hintOf(x, m)
-			x.listed = true
+		if s.rules.isExten(m.Get("Exten")) {
+			if x := s.hinted(m); x != nil {
+				x.listed = true
+			}
 		}
 	}
 	for n, x := range s.extens {

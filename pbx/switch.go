@@ -40,11 +40,14 @@ type Switch struct {
 	status  Status
 	resyncs uint64
 	closed  bool
+	beat    time.Time
 }
 
 // Status tells how complete the picture is.
 type Status struct {
 	Complete bool      // the picture follows Asterisk
+	Usable   bool      // and it may ask for all that the picture cannot do without: channels and hints
+	Beat     time.Time // when the loop last went round; it does so every second
 	Since    time.Time // of this value of Complete
 	Reason   string    // why it is not complete, or what is missing although it is
 	Asterisk string    // Asterisk's version, "" when unknown
@@ -92,7 +95,8 @@ func (s *Switch) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := s.status
-	st.Drivers, st.Resyncs = s.drivers, s.resyncs
+	st.Drivers, st.Resyncs, st.Beat = s.drivers, s.resyncs, s.beat
+	st.Usable = st.Usable && st.Complete
 	st.Calls, st.Channels, st.Extens = len(s.state.calls), len(s.state.channels), len(s.state.extens)
 	return st
 }
@@ -264,6 +268,7 @@ func (r *run) replay(st *state) {
 }
 
 func (r *run) rebuild(st *state, snap *snapshot) {
+	usable := snap.hasChannels && snap.hasHints
 	refresh := r.synced // asked for on a link whose events were never interrupted
 	if refresh {
 		snap.hasChannels = false
@@ -276,7 +281,7 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 	if len(snap.missing) > 0 {
 		reason = "not allowed or not there: " + strings.Join(snap.missing, "; ")
 	}
-	r.status.Asterisk = snap.asterisk
+	r.status.Asterisk, r.status.Usable = snap.asterisk, usable
 	r.report(true, reason)
 	if !refresh {
 		r.log.Info("picture of asterisk is complete", "asterisk", snap.asterisk, "pjsip", snap.drivers.PJSIP, "sip", snap.drivers.SIP,
@@ -317,6 +322,7 @@ func (r *run) report(complete bool, reason string) {
 func (r *run) change(do func(*state)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.beat = time.Now()
 	st := r.state
 	do(st)
 	r.pending = append(r.pending, st.gone...)

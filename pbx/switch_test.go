@@ -66,7 +66,9 @@ func newFake(t *testing.T, o ...amitest.Options) *fake {
 	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
 		s.Respond(a, "Success", "Message", "Command output follows", "Output", "Call Detail Record (CDR) settings", "Output", "    cdr_manager")
 	})
-	f.Handle("Originate", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Message", "Originate successfully queued") })
+	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Originate successfully queued")
+	})
 	f.hints = []ami.Message{hint("801", "0"), hint("802", "0")}
 	return f
 }
