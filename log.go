@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/internal/sd"
 )
 
 // newLogger logs as configured: text on a terminal, JSON otherwise, with journald's priorities under systemd.
@@ -21,17 +22,17 @@ func newLogger(w io.Writer, c conf.Log, environ func(string) string, level *slog
 	if f, ok := w.(*os.File); ok && c.Format == "auto" {
 		text = term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
 	}
-	make := func(w io.Writer) slog.Handler {
+	handler := func(w io.Writer) slog.Handler {
 		if text {
 			return slog.NewTextHandler(w, options)
 		}
 		return slog.NewJSONHandler(w, options)
 	}
-	if environ("JOURNAL_STREAM") == "" {
-		return slog.New(make(w))
+	if f, ok := w.(*os.File); !ok || !sd.Journal(f, environ) {
+		return slog.New(handler(w))
 	}
 	buf := &bytes.Buffer{}
-	return slog.New(&journal{out: w, mu: &sync.Mutex{}, buf: buf, inner: make(buf)})
+	return slog.New(&journal{out: w, mu: &sync.Mutex{}, buf: buf, inner: handler(buf)})
 }
 
 func levelOf(name string) slog.Level {

@@ -52,6 +52,9 @@ func NewEvents(sw *pbx.Switch, outbox *webhook.Outbox, rules Rules, log *slog.Lo
 // Configure replaces the rules.
 func (e *Events) Configure(r Rules) { e.rules.Store(&r) }
 
+// Off reports that no receiver is configured: events are not stored.
+func (e *Events) Off() bool { return !e.rules.Load().Push }
+
 // Run encodes and stores events until the core has ended or ctx has.
 func (e *Events) Run(ctx context.Context) error {
 	for {

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ari"
+	"github.com/dialbridge/dialbridge/coocenter"
+	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+// checkup tries what the daemon needs and prints a line each. It changes nothing but what must be there to try it: the
+// database file is made where it is missing.
+type checkup struct {
+	cfg    *conf.Config
+	out    io.Writer
+	failed bool
+}
+
+// check runs all tests. A configuration that does not load is an error of usage; anything else that fails is reported
+// line by line.
+func (p program) check(ctx context.Context, load func() (*conf.Config, error)) error {
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	c := &checkup{cfg: cfg, out: p.out}
+	c.good("configuration", "read without a fault")
+	c.database(ctx)
+	c.asterisk(ctx)
+	c.ari(ctx)
+	c.recordings()
+	c.receiver(ctx)
+	c.webkey()
+	c.clock()
+	if c.failed {
+		return errReported
+	}
+	return nil
+}
+
+func (c *checkup) line(word, what, text string, mend ...string) {
+	_, _ = fmt.Fprintf(c.out, "%-5s %-15s %s\n", word, what, text)
+	for _, m := range mend {
+		_, _ = fmt.Fprintf(c.out, "      %-15s   %s\n", "", m)
+	}
+}
+
+func (c *checkup) good(what, text string) { c.line("ok", what, text) }
+
+func (c *checkup) note(what, text string, mend ...string) { c.line("note", what, text, mend...) }
+
+func (c *checkup) bad(what, text string, mend ...string) {
+	c.failed = true
+	c.line("FAIL", what, text, mend...)
+}
+
+func (c *checkup) database(ctx context.Context) {
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.cfg.Store.Path, MaxSize: c.cfg.Store.MaxSize, Logger: slog.New(slog.DiscardHandler)})
+	var locked *sqlite.LockedError
+	switch {
+	case errors.As(err, &locked):
+		c.good("database", c.cfg.Store.Path+" is in use by the running daemon")
+	case err != nil:
+		c.bad("database", err.Error(), "[store] path must name a file in a directory that the daemon's user may write:",
+			"install -d -o dialbridge -g dialbridge -m 0750 /var/lib/dialbridge")
+	default:
+		c.good("database", c.cfg.Store.Path+" can be written")
+		if err := db.Close(); err != nil {
+			c.bad("database", err.Error())
+		}
+	}
+}
+
+func (c *checkup) ari(ctx context.Context) {
+	if c.cfg.ARI.Username == "" {
+		c.note("ari", "not configured ([ari] username is empty): functions that need it answer 501")
+		return
+	}
+	info, err := ari.New(ariOptions(c.cfg)).Info(ctx)
+	if err == nil {
+		c.good("ari", "logged in, asterisk "+info.Version)
+		return
+	}
+	c.bad("ari", err.Error(), "in http.conf:  [general] enabled=yes, bindaddr=127.0.0.1",
+		"in ari.conf:   [general] enabled=yes",
+		"               ["+c.cfg.ARI.Username+"] type=user, read_only=no, password=the [ari] password of api.conf",
+		"then:          asterisk -rx 'module reload http' and 'module reload res_ari.so'")
+}
+
+func (c *checkup) recordings() {
+	dir := c.cfg.Recordings.Directory
+	if _, err := os.ReadDir(dir); err != nil {
+		c.bad("recordings", err.Error(), "the daemon's user must be able to read the folder; usually:", "usermod -a -G asterisk dialbridge")
+		return
+	}
+	c.good("recordings", dir+" can be read")
+}
+
+// receiver sends one signed test event and wants a 2xx.
+func (c *checkup) receiver(ctx context.Context) {
+	url := c.cfg.General.URL
+	if url == "" {
+		c.note("receiver", "[general] URL is empty: events are not pushed")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Webhook.Timeout)
+	defer cancel()
+	status, err := webhook.Probe(ctx, target(c.cfg), nil, webhook.Event{ID: "evt_test", Body: []byte(`{"event":"test"}`)})
+	if err != nil {
+		c.bad("receiver", fmt.Sprintf("%s: %v", url, err), "[general] URL must name a server that runs, and answers POST with a 2xx status")
+		return
+	}
+	c.good("receiver", fmt.Sprintf("%s took a test event (status %d)", url, status))
+}
+
+func (c *checkup) webkey() {
+	g := c.cfg.General
+	switch {
+	case g.WebKey != "":
+		c.good("webkey", "requests need the token of the day; today's begins with "+coocenter.Token(string(g.WebKey), time.Now().In(g.Timezone))[:4])
+	case loopback(g.BindAddr):
+		c.note("webkey", "empty: every program on this machine may command the telephone system")
+	default:
+		c.note("webkey", "empty: everybody who reaches "+g.BindAddr+" may command the telephone system", "set [general] WEBKEY")
+	}
+}
+
+// builtIn is a year before which no clock can be right.
+const builtIn = 2026
+
+func (c *checkup) clock() {
+	now := time.Now().In(c.cfg.General.Timezone)
+	text := now.Format("2006-01-02 15:04:05 MST") + ", time zone " + zoneName(c.cfg.General.Timezone)
+	if now.Year() < builtIn {
+		c.bad("clock", text+": the clock is wrong", "timedatectl set-ntp true")
+		return
+	}
+	c.good("clock", text)
+}
+
+func zoneName(l *time.Location) string {
+	name := l.String()
+	if name != "Local" {
+		return name
+	}
+	if link, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, zone, ok := strings.Cut(link, "zoneinfo/"); ok {
+			return zone + " (the system's)"
+		}
+	}
+	return "the system's"
+}

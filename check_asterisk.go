@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// patience is how long the checks wait for what Asterisk sends by itself.
+const patience = 5 * time.Second
+
+// needed are the actions of the manager user's write privileges, and the classes of its read privileges whose events
+// the picture is built from.
+var (
+	neededActions = []string{"Originate", "Hangup", "Redirect", "BlindTransfer", "Atxfer", "QueueAdd", "QueueRemove", "QueuePause", "QueueStatus",
+		"CoreShowChannels", "ExtensionStateList", "DeviceStateList", "CoreSettings", "Command", "DBPut", "DBDel", "DBGet"}
+	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
+)
+
+// managerLines are the lines of manager.conf that give the daemon what it needs.
+func (c *checkup) managerLines() []string {
+	return []string{
+		"in manager.conf:  [general] enabled=yes, timestampevents=yes",
+		"                  [" + c.cfg.AMI.Username + "]",
+		"                  secret=the [ami] secret of api.conf",
+		"                  permit=127.0.0.1/255.255.255.255",
+		"                  read=system,call,agent,user,dtmf,reporting,cdr,dialplan",
+		"                  write=system,call,agent,user,config,command,reporting,originate",
+		"                  writetimeout=5000",
+		"then:             asterisk -rx 'manager reload'",
+	}
+}
+
+// asterisk tries the manager link and what depends on it.
+func (c *checkup) asterisk(ctx context.Context) {
+	if c.cfg.AMI.Username == "" {
+		c.bad("ami", "[ami] username is not set", c.managerLines()...)
+		return
+	}
+	o := amiOptions(c.cfg, slog.New(slog.DiscardHandler))
+	o.Want = func(event string) bool { return event == "FullyBooted" || event == "SuccessfulAuth" }
+	client := ami.New(o)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = client.Run(ctx) }) // its failures are in the stream and the status
+	c.link(ctx, client)
+	cancel()
+	for range client.Stream() { // until Run has ended
+		continue
+	}
+	wg.Wait()
+}
+
+func (c *checkup) link(ctx context.Context, client *ami.Client) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for up := false; ; {
+		select {
+		case batch := <-client.Stream():
+			for _, item := range batch {
+				switch {
+				case item.Kind == ami.ItemConnected:
+					up = true
+					c.good("ami", "logged in at "+c.cfg.AMI.Address+", manager interface "+item.Version)
+				case item.Kind == ami.ItemEvent && item.Message.Event() == "FullyBooted":
+					c.booted(ctx, client, item.Message)
+					return
+				}
+			}
+		case <-look.C:
+			if st := client.Status(); !up && st.Err != nil && st.Phase == ami.Waiting {
+				c.bad("ami", c.cfg.AMI.Address+": "+st.Err.Error(), c.managerLines()...)
+				return
+			}
+		case <-deadline.C:
+			if up {
+				c.bad("fully booted", "asterisk did not say that it is fully booted within "+patience.String(),
+					"the manager user must have read=system; or asterisk is still loading: asterisk -rx 'core waitfullybooted'")
+				c.actions(ctx, client)
+				return
+			}
+			c.bad("ami", c.cfg.AMI.Address+": no answer within "+patience.String(), c.managerLines()...)
+			return
+		}
+	}
+}
+
+func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message) {
+	c.good("fully booted", "up for "+m.Get("Uptime")+" s")
+	if m.Get("Timestamp") == "" {
+		c.note("timestampevents", "off: events carry the daemon's clock", "in manager.conf: [general] timestampevents=yes")
+	} else {
+		c.good("timestampevents", "on")
+	}
+	c.actions(ctx, client)
+	c.classes(ctx, client)
+	c.drivers(ctx, client)
+	c.cdrs(ctx, client)
+}
+
+// actions compares what the user may do with what is needed: ListCommands lists what it may.
+func (c *checkup) actions(ctx context.Context, client *ami.Client) {
+	m, err := client.Do(ctx, ami.NewAction("ListCommands"))
+	if err != nil {
+		c.bad("privileges", err.Error(), c.managerLines()...)
+		return
+	}
+	var missing []string
+	for _, a := range neededActions {
+		if _, ok := m.Lookup(a); !ok {
+			missing = append(missing, a)
+		}
+	}
+	if len(missing) > 0 {
+		c.bad("privileges", "the manager user may not "+strings.Join(missing, ", "), c.managerLines()...)
+		return
+	}
+	c.good("privileges", "all actions that are needed are allowed")
+}
+
+// classes reads which events the user gets.
+func (c *checkup) classes(ctx context.Context, client *ami.Client) {
+	m, err := client.Do(ctx, ami.NewAction("Command", "Command", "manager show user "+c.cfg.AMI.Username))
+	if err != nil {
+		c.note("events", "which events the manager user gets cannot be asked: "+err.Error())
+		return
+	}
+	var have []string
+	for _, line := range m.Output() {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "read perm" {
+			for class := range strings.SplitSeq(value, ",") {
+				have = append(have, strings.TrimSpace(class))
+			}
+		}
+	}
+	var missing []string
+	for _, class := range neededClasses {
+		if !slices.Contains(have, class) && !slices.Contains(have, "all") {
+			missing = append(missing, class)
+		}
+	}
+	if len(missing) > 0 {
+		c.bad("events", "the manager user does not get the events of "+strings.Join(missing, ", "), c.managerLines()...)
+		return
+	}
+	c.good("events", "all events that are needed are sent")
+}
+
+func (c *checkup) drivers(ctx context.Context, client *ami.Client) {
+	var found []string
+	for _, d := range []struct{ name, module string }{{"PJSIP", "chan_pjsip.so"}, {"SIP", "chan_sip.so"}} {
+		_, err := client.Do(ctx, ami.NewAction("ModuleCheck", "Module", d.module))
+		var refused *ami.ResponseError
+		switch {
+		case err == nil:
+			found = append(found, d.name)
+		case !errors.As(err, &refused) || errors.Is(err, ami.ErrPermission):
+			c.note("drivers", "cannot be asked: "+err.Error())
+			return
+		}
+	}
+	if len(found) == 0 {
+		c.bad("drivers", "neither chan_pjsip nor chan_sip is loaded")
+		return
+	}
+	c.good("drivers", strings.Join(found, ", "))
+}
+
+func (c *checkup) cdrs(ctx context.Context, client *ami.Client) {
+	m, err := client.Do(ctx, ami.NewAction("Command", "Command", "cdr show status"))
+	if err != nil {
+		c.note("cdr_manager", "cannot be asked: "+err.Error())
+		return
+	}
+	if strings.Contains(strings.Join(m.Output(), "\n"), "cdr_manager") {
+		c.good("cdr_manager", "call records come from asterisk")
+		return
+	}
+	c.note("cdr_manager", "not enabled: call records are composed by the daemon",
+		"in cdr_manager.conf: [general] enabled=yes; then: asterisk -rx 'module reload cdr_manager.so'")
+}

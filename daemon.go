@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ari"
+	"github.com/dialbridge/dialbridge/coocenter"
+	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/internal/sd"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/pbx"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+// daemon holds all parts and how they hang together.
+type daemon struct {
+	cfg    *conf.Config // the running one; replaced by reload on the goroutine of run
+	load   func() (*conf.Config, error)
+	log    *slog.Logger
+	level  *slog.LevelVar
+	notify *sd.Notifier
+
+	db       *sqlite.DB
+	client   *ami.Client
+	ari      *ari.Client // nil when it is not configured
+	sw       *pbx.Switch
+	outbox   *webhook.Outbox
+	sender   *webhook.Sender
+	events   *coocenter.Events
+	api      *coocenter.API
+	server   *httpd.Server
+	failures *httpd.Limiter
+}
+
+// build makes all parts, opens the database and the listeners, and starts nothing.
+func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log, level: level}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	d.db = db
+	if err := d.assemble(ctx); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *daemon) assemble(ctx context.Context) (err error) {
+	d.client = ami.New(amiOptions(d.cfg, d.log))
+	if d.cfg.ARI.Username != "" {
+		d.ari = ari.New(ariOptions(d.cfg))
+	}
+	if d.sw, err = pbx.New(ctx, pbx.Options{Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), Logger: d.log}); err != nil {
+		return err
+	}
+	if d.outbox, err = webhook.NewOutbox(ctx, d.db, webhook.OutboxOptions{Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {
+		return err
+	}
+	d.sender = webhook.NewSender(d.outbox, webhook.SenderOptions{Logger: d.log})
+	if err = d.sender.Configure(target(d.cfg)); err != nil {
+		return err
+	}
+	d.events = coocenter.NewEvents(d.sw, d.outbox, coocenterRules(d.cfg), d.log)
+	d.failures = httpd.NewLimiter(d.cfg.HTTP.AuthFailures.Count, d.cfg.HTTP.AuthFailures.Per)
+	now := func(zone *time.Location) func() time.Time { return func() time.Time { return time.Now().In(zone) } }
+	d.api = coocenter.NewAPI(d.sw, d.failures, coocenterRules(d.cfg), now(d.cfg.General.Timezone), d.log)
+	registry := prometheus.NewRegistry()
+	d.register(registry)
+	if d.server, err = httpd.New(httpOptions(d.cfg, d.parts(), registry, d.log)); err != nil {
+		return err
+	}
+	d.api.Mount(d.server)
+	return d.server.Listen(ctx)
+}
+
+// start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
+// encoded and stored, what is being sent is finished, and the database is last.
+func (d *daemon) start() *lineup {
+	l := newLineup(
+		&part{name: "http", run: d.server.Run},
+		&part{name: "asterisk", run: d.client.Run},
+		&part{name: "switch", run: d.sw.Run, drain: true},
+		&part{name: "events", run: d.events.Run, drain: true, after: d.sw.Settle},
+		&part{name: "sender", run: d.sender.Run},
+		&part{name: "database", run: d.db.Run},
+	)
+	l.start()
+	return l
+}
+
+// configure takes over what may change at run time. It is checked first; an error changes nothing.
+func (d *daemon) configure(cfg *conf.Config) error {
+	if err := target(cfg).Check(); err != nil {
+		return err
+	}
+	if err := d.server.Configure(httpSettings(cfg)); err != nil {
+		return err
+	}
+	if err := d.sender.Configure(target(cfg)); err != nil {
+		return err
+	}
+	d.level.Set(levelOf(cfg.Log.Level))
+	d.outbox.SetKeep(cfg.Store.Keep)
+	d.sw.Configure(pbxRules(cfg))
+	d.events.Configure(coocenterRules(cfg))
+	d.api.Configure(coocenterRules(cfg))
+	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
+	return nil
+}
+
+func amiOptions(cfg *conf.Config, log *slog.Logger) ami.Options {
+	o := ami.Options{
+		Address: cfg.AMI.Address, Username: cfg.AMI.Username, Secret: string(cfg.AMI.Secret),
+		Ping: cfg.AMI.Ping, DeadAfter: cfg.AMI.DeadAfter, Want: pbx.Wanted, Logger: log,
+	}
+	if host, _, err := net.SplitHostPort(cfg.AMI.Address); cfg.AMI.TLS && err == nil {
+		o.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	return o
+}
+
+func ariOptions(cfg *conf.Config) ari.Options {
+	return ari.Options{
+		URL: string(cfg.ARI.URL), Username: cfg.ARI.Username, Password: string(cfg.ARI.Password),
+		Application: cfg.ARI.Application, Timeout: 5 * time.Second,
+	}
+}
+
+func pbxRules(cfg *conf.Config) pbx.Rules {
+	r := pbx.Rules{
+		Context: cfg.Dial.Context, Timeout: cfg.Dial.Timeout, Allow: cfg.Dial.Allow,
+		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
+	}
+	if cfg.Dial.Technology != "auto" {
+		r.Technology = cfg.Dial.Technology
+	}
+	return r
+}
+
+func coocenterRules(cfg *conf.Config) coocenter.Rules {
+	return coocenter.Rules{
+		Push: cfg.General.URL != "", MAC: cfg.General.MAC, DialBeginEvent: cfg.Webhook.DialBeginEvent,
+		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
+		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, WebKey: string(cfg.General.WebKey),
+	}
+}
+
+func target(cfg *conf.Config) webhook.Target {
+	w := cfg.Webhook
+	t := webhook.Target{
+		URL: string(cfg.General.URL), Timeout: w.Timeout, Concurrency: w.Concurrency, RetryMax: w.RetryMax, TTL: w.EventTTL,
+		PoisonAttempts: w.PoisonAttempts, PoisonSpan: w.PoisonSpan, UserAgent: "dialbridge/" + version,
+	}
+	for _, s := range w.Secrets {
+		t.Secrets = append(t.Secrets, string(s))
+	}
+	return t
+}
+
+func httpOptions(cfg *conf.Config, parts []httpd.Part, registry *prometheus.Registry, log *slog.Logger) httpd.Options {
+	o := httpd.Options{
+		Address:  net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.General.BindPort)),
+		Settings: httpSettings(cfg), Parts: parts, Registry: registry, Logger: log,
+	}
+	if cfg.HTTP.TLS {
+		o.TLSAddress = net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.HTTP.TLSPort))
+	}
+	return o
+}
+
+func httpSettings(cfg *conf.Config) httpd.Settings {
+	return httpd.Settings{
+		Allow: cfg.HTTP.Allow, MetricsAllow: cfg.HTTP.MetricsAllow, CertFile: cfg.HTTP.TLSCert, KeyFile: cfg.HTTP.TLSKey,
+	}
+}
+
+// loopback reports whether an address is reached from this machine only.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/internal/httpd"
+)
+
+// parts lists what /readyz asks.
+func (d *daemon) parts() []httpd.Part {
+	parts := []httpd.Part{{Name: "asterisk", Check: d.asteriskReady}}
+	if d.ari != nil {
+		parts = append(parts, httpd.Part{Name: "ari", Check: d.ariReady})
+	}
+	return append(parts,
+		httpd.Part{Name: "database", Check: d.databaseReady},
+		httpd.Part{Name: "receiver", Check: d.receiverState},
+	)
+}
+
+func (d *daemon) asteriskReady(context.Context) (ok bool, state, reason string) {
+	link, st := d.client.Status(), d.sw.Status()
+	switch {
+	case link.Phase != ami.Up:
+		if link.Err != nil {
+			reason = link.Err.Error()
+		}
+		return false, link.Phase.String(), reason
+	case !st.Complete:
+		return false, "synchronising", st.Reason
+	case !st.Usable:
+		return false, "incomplete", st.Reason
+	default:
+		return true, "up", st.Reason
+	}
+}
+
+func (d *daemon) ariReady(ctx context.Context) (ok bool, state, reason string) {
+	if _, err := d.ari.Info(ctx); err != nil {
+		return false, "down", err.Error()
+	}
+	return true, "up", ""
+}
+
+func (d *daemon) databaseReady(ctx context.Context) (ok bool, state, reason string) {
+	if err := d.db.Healthy(ctx); err != nil {
+		return false, "failing", err.Error()
+	}
+	return true, "up", ""
+}
+
+// receiverState is told and does not make the daemon unready: events are safe in the outbox while the receiver is down.
+func (d *daemon) receiverState(context.Context) (ok bool, state, reason string) {
+	if d.events.Off() {
+		return true, "off", "no URL is configured"
+	}
+	st := d.sender.State()
+	if !st.Up {
+		return true, "down since " + st.Since.UTC().Format(time.RFC3339), st.LastError
+	}
+	return true, "up", ""
+}
+
+// register adds the daemon's own numbers to the metrics.
+func (d *daemon) register(r *prometheus.Registry) {
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dialbridge_" + name, Help: help}, value))
+	}
+	gauge("ami_up", "1 while the manager link is logged in.", func() float64 { return truth(d.client.Status().Phase == ami.Up) })
+	gauge("picture_complete", "1 while the picture of Asterisk is complete.", func() float64 { return truth(d.sw.Status().Complete) })
+	gauge("calls", "Live calls.", func() float64 { return float64(d.sw.Status().Calls) })
+	gauge("channels", "Live channels.", func() float64 { return float64(d.sw.Status().Channels) })
+	gauge("extensions", "Known extensions.", func() float64 { return float64(d.sw.Status().Extens) })
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "dialbridge_resyncs_total", Help: "Full queries of Asterisk that were taken over.",
+	}, func() float64 { return float64(d.sw.Status().Resyncs) }))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/internal/sd"
+)
+
+const (
+	readyPatience = 30 * time.Second // how long the start waits for Asterisk before systemd is told to go on
+	stopPatience  = 10 * time.Second // the end of everything
+	beatPatience  = 10 * time.Second // a loop that is silent for longer is dead
+)
+
+// serve runs the daemon until ctx ends.
+func (p program) serve(ctx context.Context, load func() (*conf.Config, error)) error {
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	level := &slog.LevelVar{}
+	log := newLogger(p.errs, cfg.Log, p.getenv, level)
+	notify, err := sd.New(p.getenv)
+	if err != nil {
+		return err
+	}
+	d, err := build(ctx, cfg, log, level)
+	if err != nil {
+		return err
+	}
+	d.load, d.notify = load, notify
+	return d.run(ctx)
+}
+
+func (p program) getenv(name string) string {
+	for _, v := range p.environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// run starts all parts, keeps them company and stops them in order.
+func (d *daemon) run(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	line := d.start()
+	d.log.Info("dialbridge is running", "version", version, "http", d.server.Addr().String(), "asterisk", d.cfg.AMI.Address)
+	d.warn()
+	failed := d.attend(ctx, line, hup)
+	if err := d.notify.Stopping(); err != nil {
+		d.log.Warn("systemd was not told", "error", err)
+	}
+	d.log.Info("dialbridge is stopping")
+	err := line.stop(stopPatience)
+	if closeErr := d.db.Close(); err == nil {
+		err = closeErr
+	}
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// attend waits for the end: a signal, or a part that ended by itself. Meanwhile it reloads and reports to systemd.
+func (d *daemon) attend(ctx context.Context, line *lineup, hup <-chan os.Signal) error {
+	ready := time.NewTicker(100 * time.Millisecond)
+	defer ready.Stop()
+	began := time.Now()
+	var dogs <-chan time.Time
+	if every := d.notify.WatchdogEvery(); every > 0 {
+		dog := time.NewTicker(every)
+		defer dog.Stop()
+		dogs = dog.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case end := <-line.ended:
+			return fmt.Errorf("%s ended by itself: %w", end.name, end.err)
+		case <-hup:
+			d.reload()
+		case <-dogs:
+			d.watchdog(ctx)
+		case <-ready.C:
+			if st := d.sw.Status(); st.Complete || time.Since(began) > readyPatience {
+				d.tell(d.notify.Ready(d.summary()))
+				ready.Stop()
+			}
+		}
+	}
+}
+
+func (d *daemon) tell(err error) {
+	if err != nil {
+		d.log.Warn("systemd was not told", "error", err)
+	}
+}
+
+// summary is the one line that systemctl status shows.
+func (d *daemon) summary() string {
+	st := d.sw.Status()
+	if !st.Complete {
+		return "running without asterisk: " + st.Reason
+	}
+	return fmt.Sprintf("following asterisk %s, %d extensions", st.Asterisk, st.Extens)
+}
+
+// watchdog tells systemd that the daemon lives, while the loop over Asterisk's events and the database do.
+func (d *daemon) watchdog(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if beat := d.sw.Status().Beat; time.Since(beat) > beatPatience {
+		d.log.Error("event loop is stuck", "last_beat", beat)
+		return
+	}
+	if err := d.db.Healthy(ctx); err != nil {
+		d.log.Error("database does not answer", "error", err)
+		return
+	}
+	d.tell(d.notify.Watchdog())
+	d.tell(d.notify.Status(d.summary()))
+}
+
+// warn says what an administrator should know about the configuration.
+func (d *daemon) warn() {
+	g := d.cfg.General
+	if g.WebKey == "" && !loopback(g.BindAddr) {
+		d.log.Warn("WEBKEY is empty: everybody who reaches this address may command the telephone system", "bindaddr", g.BindAddr, "bindport", g.BindPort)
+	}
+	if g.URL == "" {
+		d.log.Warn("URL is empty: events are not pushed")
+	}
+}
+
+// reload reads the configuration again. A file that does not load changes nothing.
+func (d *daemon) reload() {
+	d.tell(d.notify.Reloading())
+	defer func() { d.tell(d.notify.Ready(d.summary())) }()
+	fresh, err := d.load()
+	if err != nil {
+		d.log.Error("configuration was not reloaded, the running one stays", "error", err)
+		return
+	}
+	if err := d.configure(fresh); err != nil {
+		d.log.Error("configuration was not reloaded, the running one stays", "error", err)
+		return
+	}
+	for _, key := range conf.Changed(d.cfg, fresh) {
+		d.log.Warn("change takes effect after a restart", "key", key)
+	}
+	d.cfg = fresh
+	d.log.Info("configuration was reloaded")
+}
