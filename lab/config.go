@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -35,6 +36,12 @@ var runFolders = []string{
 	"spool/monitor", "spool/recording", "spool/outgoing", "spool/tmp", "spool/voicemail", "spool/system",
 }
 
+// otherDriver are the files that a SIP driver must not find: Asterisk 16 has both, and both would listen on port 5060.
+var otherDriver = map[string][]string{
+	"SIP":   {"pjsip.conf", "pjsip_wizard.conf", "sorcery.conf"},
+	"PJSIP": {"sip.conf"},
+}
+
 // fill makes the contents of a run directory on the host.
 func fill(dir string, s settings) error {
 	for _, folder := range runFolders {
@@ -50,6 +57,9 @@ func fill(dir string, s settings) error {
 		return fmt.Errorf("lab configuration: %w", err)
 	}
 	for _, t := range all.Templates() {
+		if slices.Contains(otherDriver[s.Tech], t.Name()) {
+			continue
+		}
 		var text strings.Builder
 		if err := t.Execute(&text, s); err != nil {
 			return fmt.Errorf("lab configuration: %w", err)

@@ -69,8 +69,8 @@ type Lab struct {
 	log          *slog.Logger
 
 	mu      sync.Mutex
-	process *process // nil when Asterisk is not running
-	closers []func() error
+	process *process       // nil when Asterisk is not running
+	closers []func() error // end the phones
 	closed  bool
 }
 
@@ -178,10 +178,12 @@ func (l *Lab) Close() error {
 	if closed {
 		return nil
 	}
-	var errs []error
-	for _, closer := range closers {
-		errs = append(errs, closer())
+	errs := make([]error, len(closers))
+	var all sync.WaitGroup
+	for i, closer := range closers {
+		all.Go(func() { errs[i] = closer() })
 	}
+	all.Wait()
 	l.end()
 	if l.dir != "" {
 		errs = append(errs, os.RemoveAll(l.dir))
