@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,8 +19,7 @@ import (
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
-// checkup tries what the daemon needs and prints a line each. It changes nothing but what must be there to try it: the
-// database file is made where it is missing.
+// checkup tries what the daemon needs and prints a line each. It changes nothing.
 type checkup struct {
 	cfg    *conf.Config
 	out    io.Writer
@@ -63,21 +64,40 @@ func (c *checkup) bad(what, text string, mend ...string) {
 	c.line("FAIL", what, text, mend...)
 }
 
+// database tries an existing file and the folder of one that is still to be made. It makes none: the file of a check run
+// by root would be closed to the daemon.
 func (c *checkup) database(ctx context.Context) {
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.cfg.Store.Path, MaxSize: c.cfg.Store.MaxSize, Logger: slog.New(slog.DiscardHandler)})
-	var locked *sqlite.LockedError
-	switch {
-	case errors.As(err, &locked):
-		c.good("database", c.cfg.Store.Path+" is in use by the running daemon")
-	case err != nil:
-		c.bad("database", err.Error(), "[store] path must name a file in a directory that the daemon's user may write:",
-			"install -d -o dialbridge -g dialbridge -m 0750 /var/lib/dialbridge")
-	default:
-		c.good("database", c.cfg.Store.Path+" can be written")
-		if err := db.Close(); err != nil {
-			c.bad("database", err.Error())
-		}
+	path := c.cfg.Store.Path
+	mend := []string{
+		"[store] path must name a file in a directory that the daemon's user may write:",
+		"install -d -o dialbridge -g dialbridge -m 0750 " + filepath.Dir(path),
 	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := writable(filepath.Dir(path)); err != nil {
+			c.bad("database", err.Error(), mend...)
+			return
+		}
+		c.good("database", path+" will be made at the first start")
+		return
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, MaxSize: c.cfg.Store.MaxSize, Tool: true, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		err = errors.Join(db.Healthy(ctx), db.Close())
+	}
+	if err != nil {
+		c.bad("database", err.Error(), mend...)
+		return
+	}
+	c.good("database", path+" can be written")
+}
+
+// writable makes a file in a folder and removes it.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".dialbridge-check-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (c *checkup) ari(ctx context.Context) {

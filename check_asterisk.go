@@ -95,12 +95,8 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 
 func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message) {
 	c.good("fully booted", "up for "+m.Get("Uptime")+" s")
-	if m.Get("Timestamp") == "" {
-		c.note("timestampevents", "off: events carry the daemon's clock", "in manager.conf: [general] timestampevents=yes")
-	} else {
-		c.good("timestampevents", "on")
-	}
 	c.actions(ctx, client)
+	c.timestamps(ctx, client)
 	c.classes(ctx, client)
 	c.drivers(ctx, client)
 	c.cdrs(ctx, client)
@@ -124,6 +120,22 @@ func (c *checkup) actions(ctx context.Context, client *ami.Client) {
 		return
 	}
 	c.good("privileges", "all actions that are needed are allowed")
+}
+
+// timestamps asks whether events carry Asterisk's own time.
+func (c *checkup) timestamps(ctx context.Context, client *ami.Client) {
+	m, err := client.Do(ctx, ami.NewAction("Command", "Command", "manager show settings"))
+	if err != nil {
+		c.note("timestampevents", "cannot be asked: "+err.Error())
+		return
+	}
+	for _, line := range m.Output() {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(strings.TrimSpace(key), "Timestamp events") && strings.TrimSpace(value) == "Yes" {
+			c.good("timestampevents", "on")
+			return
+		}
+	}
+	c.note("timestampevents", "off: events carry the daemon's clock", "in manager.conf: [general] timestampevents=yes")
 }
 
 // classes reads which events the user gets.
