@@ -48,10 +48,10 @@ func answer(ctx context.Context, err error) *Error {
 	var routed *echo.HTTPError
 	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &large): // first: whoever read the body took it for bad JSON
+		return &Error{Status: http.StatusRequestEntityTooLarge, Message: "the body is larger than " + strconv.FormatInt(large.Limit, 10) + " bytes"}
 	case errors.As(err, &own):
 		return own
-	case errors.As(err, &large):
-		return &Error{Status: http.StatusRequestEntityTooLarge, Message: "the body is larger than " + strconv.FormatInt(large.Limit, 10) + " bytes"}
 	case errors.As(err, &routed):
 		return &Error{Status: routed.Code, Message: text(routed), Err: routed.Internal}
 	case errors.Is(context.Cause(ctx), errSlow):
