@@ -112,7 +112,8 @@ func (c *Client) Run(ctx context.Context) error {
 
 // Do sends an action and waits for its answer. It fails with a *FieldError (refused by us), ErrOffline (not sent),
 // ErrUnknown (sent, outcome unknown) or a *ResponseError (refused by Asterisk); the reason of ctx is in the error when
-// ctx ended. Without a deadline in ctx it waits 30 s.
+// ctx ended. Without a deadline in ctx it waits 30 s. Events that an action causes, OriginateResponse too, come out of
+// the stream.
 func (c *Client) Do(ctx context.Context, a Action) (Message, error) {
 	k, err := c.call(ctx, a, false)
 	return k.response, err

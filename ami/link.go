@@ -126,18 +126,25 @@ func (k *call) outcome() error {
 
 // fail ends the link and all its calls. Only the first reason counts.
 func (l *link) fail(err error) {
+	if l.close(err) {
+		_ = l.conn.Close()
+	}
+}
+
+// close is fail without the connection; false if the link has ended before.
+func (l *link) close(err error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return
+		return false
 	}
 	l.err = err
 	close(l.done)
-	_ = l.conn.Close()
 	for _, k := range l.calls {
 		l.end(k, fmt.Errorf("%s: %w: %w", k.action, k.outcome(), err))
 	}
 	l.queue = nil
+	return true
 }
 
 // reason returns why the link has ended.

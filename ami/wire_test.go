@@ -1,6 +1,7 @@
 package ami_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"strings"
@@ -286,14 +288,29 @@ func TestTLS(t *testing.T) {
 	r.stop(t)
 
 	o.TLS = &tls.Config{ServerName: "asterisk.test"}
-	strict := run(t, o)
-	for strict.Status().Phase != ami.Waiting {
-		time.Sleep(time.Millisecond)
+	failed := make(failures, 10)
+	o.Logger = slog.New(failed)
+	run(t, o)
+	if reason := <-failed; !strings.Contains(reason, "unknown authority") {
+		t.Errorf("an unknown certificate: %s", reason)
 	}
-	var unknown *tls.CertificateVerificationError
-	if err := strict.Status().Err; !errors.As(err, &unknown) {
-		t.Errorf("an unknown certificate: %v", err)
-	}
+}
+
+// failures is a log that passes on why the link is not up.
+type failures chan string
+
+func (f failures) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (f failures) WithAttrs([]slog.Attr) slog.Handler               { return f }
+func (f failures) WithGroup(string) slog.Handler                    { return f }
+
+func (f failures) Handle(_ context.Context, record slog.Record) error {
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "error" {
+			f <- a.Value.String()
+		}
+		return true
+	})
+	return nil
 }
 
 func TestPhases(t *testing.T) {
@@ -307,17 +324,15 @@ func TestPhases(t *testing.T) {
 }
 
 func TestErrorsSayNoPorts(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
 	_ = listener.Close()
-	r := run(t, ami.Options{Address: address, Username: "u", Secret: "s"})
-	for r.Status().Phase != ami.Waiting {
-		time.Sleep(time.Millisecond)
-	}
-	if err := r.Status().Err; err == nil || !strings.Contains(err.Error(), address) || strings.Contains(err.Error(), "->") {
-		t.Errorf("refused: %v", err)
+	failed := make(failures, 10)
+	run(t, ami.Options{Address: address, Username: "u", Secret: "s", Logger: slog.New(failed)})
+	if reason := <-failed; !strings.Contains(reason, address) || strings.Contains(reason, "->") {
+		t.Errorf("refused: %s", reason)
 	}
 }

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // talk sends text to a server and returns all that it says until it closes, with the line ends as they are.
 func talk(t *testing.T, srv *amitest.Server, text string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", srv.Address()) //nolint:noctx // a test
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", srv.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
