@@ -218,6 +218,13 @@ func (d *Daemon) do(ctx context.Context, method, path string, body io.Reader) (i
 	if err != nil {
 		return 0, "", err
 	}
+	if d.opts.WebKey != "" {
+		token, err := d.Token(ctx)
+		if err != nil {
+			return 0, "", err
+		}
+		req.Header.Set("Authorization", token)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -228,6 +235,15 @@ func (d *Daemon) do(ctx context.Context, method, path string, body io.Reader) (i
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(text), err
+}
+
+// Token asks the program for the Authorization value of today, as an administrator would.
+func (d *Daemon) Token(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, d.opts.Binary, "token", "--config", d.Config).Output()
+	if err != nil {
+		return "", fmt.Errorf("dialbridge token: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // Signal sends a signal to the process.
