@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,7 +20,7 @@ const form = "application/x-www-form-urlencoded"
 
 // params reads the parameters of one request.
 func params(method, query, contentType, body string) (Params, error) {
-	r := httptest.NewRequest(method, "/", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, "/", strings.NewReader(body))
 	r.URL.RawQuery = query
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)

@@ -131,10 +131,11 @@ func (s *Server) Run(ctx context.Context) error {
 	// Requests in flight outlive ctx: they are ended by stop, not by it.
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	servers := []*http.Server{s.server(base)}
+	plain := s.server(base)
+	servers := []*http.Server{plain}
 	ended := make(chan error, 2)
 	s.log.InfoContext(ctx, "listening for http", "address", s.plain.Addr().String())
-	go func() { ended <- servers[0].Serve(s.plain) }()
+	go func() { ended <- plain.Serve(s.plain) }()
 	if s.secure != nil {
 		twin := s.server(base)
 		twin.TLSConfig = s.keyPair.config()
