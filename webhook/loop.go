@@ -151,7 +151,9 @@ func (l *loop) forget(g gone) {
 			ln.gone = true
 			return
 		}
-		l.count(&ln.items[i], -1)
+		if i > 0 || ln.state != lineWaiting { // a waiting head is not counted
+			l.count(&ln.items[i], -1)
+		}
 		ln.items = append(ln.items[:i:i], ln.items[i+1:]...)
 		if i == 0 {
 			l.unqueue(ln)

@@ -143,8 +143,8 @@ func (p *put) insert(tx *sql.Tx, e *Event, now time.Time) error {
 
 // supersede removes older undelivered states of the same key, which nobody needs once the receiver is back.
 func (p *put) supersede(tx *sql.Tx, it item) error {
-	removed, err := remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_lines
-		WHERE state = 0 AND key = ? AND id < ? AND newest = 1 RETURNING id, key, kind`, it.key, it.id)
+	removed, err := remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_newest
+		WHERE state = 0 AND newest = 1 AND key = ? AND id < ? RETURNING id, key, kind`, it.key, it.id)
 	if err != nil {
 		return err
 	}

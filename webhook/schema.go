@@ -60,6 +60,7 @@ CREATE TABLE webhook_outbox (
 );
 CREATE INDEX webhook_pending ON webhook_outbox (id, weight) WHERE state = 0;
 CREATE INDEX webhook_lines   ON webhook_outbox (key, id) WHERE state = 0;
+CREATE INDEX webhook_newest  ON webhook_outbox (key, id) WHERE state = 0 AND newest = 1;
 CREATE INDEX webhook_dead    ON webhook_outbox (id) WHERE state = 2;
 CREATE INDEX webhook_history ON webhook_outbox (done_at) WHERE done_at IS NOT NULL;
 CREATE TABLE webhook_attempts (

@@ -53,8 +53,8 @@ func (o *Outbox) coalesce() {
 	var removed []gone
 	o.db.Submit(func(tx *sql.Tx) error {
 		var err error
-		removed, err = remove(tx, `DELETE FROM webhook_outbox WHERE state = 0 AND newest = 1 AND EXISTS (
-			SELECT 1 FROM webhook_outbox AS b INDEXED BY webhook_lines
+		removed, err = remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_newest WHERE state = 0 AND newest = 1 AND EXISTS (
+			SELECT 1 FROM webhook_outbox AS b INDEXED BY webhook_newest
 			WHERE b.state = 0 AND b.newest = 1 AND b.key = webhook_outbox.key AND b.id > webhook_outbox.id)
 			RETURNING id, key, kind`)
 		if err != nil {

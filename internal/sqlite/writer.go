@@ -11,6 +11,7 @@ import (
 const (
 	firstBackoff = 20 * time.Millisecond
 	lastBackoff  = 5 * time.Second
+	reserveEvery = 30 * time.Second
 	flushGrace   = 5 * time.Second // how long Run fights a failing disk after its context has ended
 )
 
@@ -112,6 +113,7 @@ type run struct {
 	backoff time.Duration
 	dirty   bool      // the log holds commits that are not in the file
 	failing time.Time // since when nothing could be written
+	reserve time.Time // when the reserve was last seen to
 }
 
 // round writes one batch and settles what was committed of it.
@@ -129,17 +131,21 @@ func (r *run) round(ctx context.Context, batch []operation) error {
 		}
 	}
 	if err != nil {
-		return r.recover(ctx, err)
+		return r.recover(ctx, err, len(batch)-n)
 	}
 	if !r.failing.IsZero() {
 		r.db.log.InfoContext(ctx, "database can be written again", "failed_for", time.Since(r.failing).Round(time.Millisecond).String())
 	}
-	r.backoff, r.limit, r.failing = 0, maxBatch, time.Time{}
+	r.backoff, r.limit, r.failing = 0, min(2*r.limit, maxBatch), time.Time{}
+	if time.Since(r.reserve) > reserveEvery {
+		r.reserve = time.Now()
+		r.db.restoreReserve()
+	}
 	return nil
 }
 
-// recover does what the failure calls for, and waits before the next try.
-func (r *run) recover(ctx context.Context, err error) error {
+// recover does what the failure of so many operations calls for, and waits before the next try.
+func (r *run) recover(ctx context.Context, err error, left int) error {
 	db := r.db
 	first := r.failing.IsZero()
 	if first {
@@ -151,10 +157,14 @@ func (r *run) recover(ctx context.Context, err error) error {
 		db.suspect(err)
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	case faultFull:
+		r.limit = max(left/2, 1) // what does not fit together may fit in pieces
 		db.relieve(first)
 	case faultBroken:
 		db.reconnect(ctx)
 	case faultNone:
+		if r.limit == 1 {
+			db.reconnect(ctx)
+		}
 		r.limit = 1 // find the operation that breaks the transaction by itself
 	case faultBusy:
 	}
@@ -189,17 +199,24 @@ func (r *run) idle(ctx context.Context) {
 	if r.db.queue.wait(ctx, idleAfter) || !r.dirty {
 		return
 	}
-	r.db.writing.Lock()
-	err := r.db.truncateLog()
-	if err == nil {
-		err = r.db.shrink()
-	}
-	r.db.writing.Unlock()
-	if err != nil {
-		r.db.log.WarnContext(ctx, "database could not be tidied up", "error", err)
-	}
-	r.db.restoreReserve()
 	r.dirty = false
+	r.db.tidy(ctx)
+}
+
+// tidy folds the log into the file, gives free pages back to the disk and sees to the reserve.
+func (db *DB) tidy(ctx context.Context) {
+	db.writing.Lock()
+	var err error
+	if db.writer != nil {
+		if err = db.truncateLog(); err == nil {
+			err = db.shrink()
+		}
+	}
+	db.writing.Unlock()
+	if err != nil {
+		db.log.WarnContext(ctx, "database could not be tidied up", "error", err)
+	}
+	db.restoreReserve()
 }
 
 // abandon gives err to everything that still waits.
@@ -221,6 +238,22 @@ func (db *DB) abandon(err error) error {
 func (db *DB) write(batch []operation) (int, error) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
+	n, err := db.transact(batch)
+	if err == nil {
+		return len(batch), nil
+	}
+	if n == 0 {
+		return 0, err
+	}
+	// SQLite has undone the whole transaction, so what came before the failure is written again without it.
+	if again, second := db.transact(batch[:n]); second != nil {
+		return 0, errors.Join(err, fmt.Errorf("and the first %d of %d: %w", again, n, second))
+	}
+	return n, err
+}
+
+// transact commits all of the batch or nothing; in case of a failure it returns how many operations came before it.
+func (db *DB) transact(batch []operation) (int, error) {
 	if db.writer == nil {
 		return 0, fmt.Errorf("database: no handle: %w", sql.ErrConnDone)
 	}
@@ -229,20 +262,21 @@ func (db *DB) write(batch []operation) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("database: begin: %w", err)
 	}
-	n, failure := db.applyAll(ctx, tx, batch)
-	if n == 0 && failure != nil {
-		return 0, errors.Join(failure, ignoreDone(tx.Rollback()))
+	for i := range batch {
+		batch[i].err = nil
+		if err := applyOne(ctx, tx, &batch[i]); err != nil {
+			return i, errors.Join(err, ignoreDone(tx.Rollback()))
+		}
 	}
 	err = tx.Commit()
-	switch {
-	case err == nil:
-		return n, failure
-	case n == 1 && classify(err) == faultNone:
+	if err != nil && len(batch) == 1 && classify(err) == faultNone {
 		batch[0].err = fmt.Errorf("database: commit: %w", err) // a deferred constraint: the operation's own fault
-		return 1, failure
-	default:
+		return 1, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("database: commit: %w", err)
 	}
+	return len(batch), nil
 }
 
 // ignoreDone drops the error of rolling back a transaction that SQLite has rolled back by itself.
@@ -251,25 +285,6 @@ func ignoreDone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// applyAll applies the operations, each in its savepoint, until the storage fails.
-func (db *DB) applyAll(ctx context.Context, tx *sql.Tx, batch []operation) (int, error) {
-	for i := range batch {
-		batch[i].err = nil
-		failure := applyOne(ctx, tx, &batch[i])
-		if failure == nil {
-			continue
-		}
-		if i == 0 {
-			return 0, failure
-		}
-		if _, err := tx.ExecContext(ctx, "ROLLBACK TO op"); err != nil {
-			return 0, failure // SQLite has rolled the whole transaction back
-		}
-		return i, failure
-	}
-	return len(batch), nil
 }
 
 // applyOne returns only a failure of the storage; the operation's own goes into op.err.

@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestSettings(t *testing.T) {
+	db := open(t, Options{MaxSize: 64 << 20})
+	start(t, db)
+	for name, want := range map[string]string{
+		"synchronous": "2", "journal_mode": "wal", "auto_vacuum": "2", "foreign_keys": "1",
+		"max_page_count": strconv.Itoa(64 << 20 / pageSize), "journal_size_limit": strconv.Itoa(walLimit),
+		"busy_timeout": "5000", "page_size": strconv.Itoa(pageSize),
+	} {
+		var got string
+		if err := db.writer.QueryRow("PRAGMA " + name).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s = %s, want %s", name, got, want)
+		}
+	}
+	if _, err := db.Reader().Exec(`DELETE FROM t`); err == nil {
+		t.Error("the reader can write")
+	}
+}
+
+func TestFilesAreNotForOthers(t *testing.T) {
+	db := open(t, Options{})
+	start(t, db)
+	for path, want := range map[string]os.FileMode{
+		filepath.Dir(db.Path()): dirMode, db.Path(): fileMode, db.Path() + "-wal": fileMode,
+		db.Path() + ".lock": fileMode, db.Path() + ".reserve": fileMode,
+	} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got&^want != 0 {
+			t.Errorf("%s has mode %o, want at most %o", path, got, want)
+		}
+	}
+}
+
+func TestSecondDaemonIsRefused(t *testing.T) {
+	db := open(t, Options{})
+	stop := start(t, db)
+	_, err := Open(context.Background(), Options{Path: db.Path(), Logger: quiet()})
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.PID != strconv.Itoa(os.Getpid()) || !strings.Contains(err.Error(), db.Path()) {
+		t.Fatalf("second daemon: %v, want a LockedError that names file and process", err)
+	}
+	stop()
+	again := open(t, Options{Path: db.Path()})
+	start(t, again)
+}
+
+func TestToolWorksBesideDaemon(t *testing.T) {
+	db := open(t, Options{})
+	start(t, db)
+	mustDo(t, db, insert("daemon"))
+	tool := open(t, Options{Path: db.Path(), Tool: true})
+	mustDo(t, tool, insert("tool"))
+	if err := tool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustDo(t, db, insert("daemon again"))
+	if got := strings.Join(values(t, db), ","); got != "daemon,tool,daemon again" {
+		t.Errorf("rows %s", got)
+	}
+}
+
+func TestToolNeedsAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.db")
+	if db, err := Open(context.Background(), Options{Path: path, Tool: true}); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("got %v %v, want that the file does not exist", db, err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the tool has made a file")
+	}
+}
+
+func TestOddPaths(t *testing.T) {
+	for _, name := range []string{"a b.db", "q?x=1.db", "h#1.db", "p%41.db", "ü.db"} {
+		db := open(t, Options{Path: filepath.Join(t.TempDir(), name)})
+		stop := start(t, db)
+		mustDo(t, db, insert("x"))
+		stop()
+		if info, err := os.Stat(db.Path()); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, want the database there", name, err)
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	ctx := context.Background()
+	db := open(t, Options{})
+	start(t, db)
+	steps := []string{`CREATE TABLE a (x)`, `CREATE TABLE b (x)`}
+	if err := db.Migrate(ctx, "ab", steps[:1]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := db.Migrate(ctx, "ab", steps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Migrate(ctx, "ab", steps[:1]); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("older version: %v, want it refused", err)
+	}
+	if err := db.Migrate(ctx, "ab", append(steps, `CREATE TABLE c (x)`, `nonsense`)); err == nil {
+		t.Error("a failing step gave no error")
+	}
+	var n int
+	if err := db.Reader().QueryRow(`SELECT count(*) FROM sqlite_master WHERE name IN ('a', 'b', 'c')`).Scan(&n); err != nil || n != 2 {
+		t.Errorf("%d tables (%v), want 2: a failing migration must leave nothing", n, err)
+	}
+}
