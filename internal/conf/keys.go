@@ -64,20 +64,20 @@ func (c *Config) asteriskKeys() []key {
 func (c *Config) callKeys() []key {
 	d, l, r := &c.Dial, &c.Calls, &c.Recordings
 	return []key{
-		{"dial", "technology", "auto", true, choice{&d.Technology, []string{"auto", "PJSIP", "SIP"}}},
-		{"dial", "context", "from-internal", true, word{&d.Context}},
-		{"dial", "timeout", "30s", true, span{target: &d.Timeout, least: time.Second, most: 10 * time.Minute}},
-		{"dial", "allow", `^[0-9*#+]{1,32}$`, true, pattern{&d.Allow}},
-		{"calls", "extensions", `^[0-9]{2,6}$`, true, pattern{&l.Extensions}},
-		{"calls", "inbound_contexts", `^(from-trunk|from-pstn|from-did).*`, true, pattern{&l.InboundContexts}},
+		{"dial", "technology", "auto", false, choice{&d.Technology, []string{"auto", "PJSIP", "SIP"}}},
+		{"dial", "context", "from-internal", false, word{&d.Context}},
+		{"dial", "timeout", "30s", false, span{target: &d.Timeout, least: time.Second, most: 10 * time.Minute}},
+		{"dial", "allow", `^[0-9*#+]{1,32}$`, false, pattern{&d.Allow}},
+		{"calls", "extensions", `^[0-9]{2,6}$`, false, pattern{&l.Extensions}},
+		{"calls", "inbound_contexts", `^(from-trunk|from-pstn|from-did).*`, false, pattern{&l.InboundContexts}},
 		{"calls", "queue_member", "{tech}/{exten}", true, template{&l.QueueMember}},
 		{"calls", "cdr_csv", "/var/log/asterisk/cdr-csv/Master.csv", true, path{&l.CDRCSV, false}},
 		{"feedback", "contexts", `^(feedback|survey).*`, true, pattern{&c.Feedback.Contexts}},
-		{"recordings", "directory", "/var/spool/asterisk/monitor", true, path{&r.Directory, false}},
-		{"recordings", "asterisk_directory", "", true, path{&r.AsteriskDirectory, true}},
+		{"recordings", "directory", "/var/spool/asterisk/monitor", false, path{&r.Directory, false}},
+		{"recordings", "asterisk_directory", "", false, path{&r.AsteriskDirectory, true}},
 		{"store", "path", "/var/lib/dialbridge/dialbridge.db", true, path{&c.Store.Path, false}},
 		{"store", "max_size", "1GiB", true, size{&c.Store.MaxSize}},
-		{"store", "keep", "30d", true, span{target: &c.Store.Keep, most: 100 * year}},
+		{"store", "keep", "30d", false, span{target: &c.Store.Keep, most: 100 * year}},
 	}
 }
 

@@ -52,8 +52,8 @@ func (c *Config) menus() string {
 
 // Changed compares the running configuration with a newly read one and names the
 // keys, such as "[general] BINDPORT", whose new value takes effect only after a
-// restart: the listeners, the database, the links to Asterisk and what the live
-// picture of calls was built with. All other keys may be taken over at once.
+// restart: the listeners, the database, the links to Asterisk and what a part is
+// built with. All other keys may be taken over at once.
 func Changed(running, fresh *Config) (needRestart []string) {
 	before, after := running.keys(), fresh.keys()
 	for i, k := range before {
