@@ -53,7 +53,7 @@ func parseCDR(m ami.Message) CDR {
 
 // composeCDR makes the record that Asterisk would have written for a channel that ran the dialplan, from what was seen
 // of it. leg is the leg that was answered, else the last one that was rung, else nil.
-func composeCDR(c *Channel, leg *Leg, cause string, end time.Time, zone *time.Location) CDR {
+func composeCDR(c *Channel, leg *Leg, end time.Time, zone *time.Location) CDR {
 	r := CDR{
 		UniqueID:           c.ID,
 		CallerID:           strconv.Quote(c.Caller.Name) + " <" + c.Caller.Number + ">",
@@ -67,39 +67,45 @@ func composeCDR(c *Channel, leg *Leg, cause string, end time.Time, zone *time.Lo
 		End:                end.In(zone).Format(cdrTime),
 		Duration:           seconds(end.Sub(c.Created)),
 		Billable:           "0",
-		Disposition:        disposition(c, leg, cause),
 	}
 	if leg != nil {
 		r.DestinationChannel = leg.ToName
 	}
-	if r.Disposition == "ANSWERED" {
-		r.Answer = c.Answered.In(zone).Format(cdrTime)
-		r.Billable = seconds(end.Sub(c.Answered))
+	if at := answeredAt(c, leg); !at.IsZero() {
+		r.Answer = at.In(zone).Format(cdrTime)
+		r.Billable = seconds(end.Sub(at))
 	}
 	return r
 }
 
+// answeredAt is when the channel was answered. An ordered call is Up before it has rung anybody: it is answered when the
+// one it rings answers.
+func answeredAt(c *Channel, leg *Leg) time.Time {
+	if leg != nil && !leg.Answered {
+		return time.Time{}
+	}
+	return c.Answered
+}
+
 func seconds(d time.Duration) string { return strconv.Itoa(max(0, int(d/time.Second))) }
 
-// disposition follows main/cdr.c: an answered channel is ANSWERED, else the last dial status decides.
-func disposition(c *Channel, leg *Leg, cause string) string {
-	if !c.Answered.IsZero() {
+// dispositions are the words of main/cdr.c for the end of a dial.
+var dispositions = map[string]string{"ANSWER": "ANSWERED", "BUSY": "BUSY", "CONGESTION": "CONGESTION", "CHANUNAVAIL": "FAILED"}
+
+// disposition follows main/cdr.c: the end of the dial decides, else whether the channel was answered. own is the leg by
+// which an ordered channel was rung itself.
+func disposition(c *Channel, leg, own *Leg, cause string) string {
+	if leg == nil && c.Answered.IsZero() {
+		leg = own
+	}
+	switch {
+	case leg != nil:
+		return orElse(dispositions[leg.Status], "NO ANSWER")
+	case !c.Answered.IsZero():
 		return "ANSWERED"
-	}
-	if leg == nil {
-		if cause == "16" || cause == "0" || cause == "" {
-			return "NO ANSWER"
-		}
-		return "FAILED"
-	}
-	switch leg.Status {
-	case "BUSY":
-		return "BUSY"
-	case "CONGESTION":
-		return "CONGESTION"
-	case "CHANUNAVAIL":
-		return "FAILED"
-	default:
+	case cause == "16" || cause == "0" || cause == "":
 		return "NO ANSWER"
+	default:
+		return "FAILED"
 	}
 }

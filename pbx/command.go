@@ -35,7 +35,11 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 		r.Timeout = rules.Timeout
 	}
 	id := newCallID(time.Now())
+	s.expect(id, r.To)
 	_, err = s.client.Do(ctx, originate(rules, device, id, r))
+	if err != nil && !errors.Is(err, ami.ErrUnknown) {
+		s.expect(id, "")
+	}
 	var refused *ami.ResponseError
 	if errors.As(err, &refused) && refused.Message == "Extension does not exist." {
 		return "", fmt.Errorf("%w: number %s in context %s", ErrNotFound, r.To, rules.Context)
@@ -44,6 +48,17 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 		return "", translate(err)
 	}
 	return id, nil
+}
+
+// expect notes the number that an ordered call is for until its first channel is seen; "" forgets it.
+func (s *Switch) expect(id CallID, number string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if number == "" {
+		delete(s.state.asked, id)
+		return
+	}
+	s.state.asked[id] = order{number: number, at: time.Now()}
 }
 
 // dialable checks a request against the rules and the picture.

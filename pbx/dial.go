@@ -1,8 +1,6 @@
 package pbx
 
 import (
-	"time"
-
 	"github.com/dialbridge/dialbridge/ami"
 )
 
@@ -98,91 +96,4 @@ func (c *call) leg(id string) *Leg {
 		}
 	}
 	return nil
-}
-
-// cdrMode says where call detail records come from.
-type cdrMode uint8
-
-const (
-	cdrUnknown  cdrMode = iota // not to be found out: composed when none comes
-	cdrManager                 // Asterisk sends Cdr events
-	cdrComposed                // it does not
-)
-
-// pendingCDR is a composed record that waits whether Asterisk sends its own.
-type pendingCDR struct {
-	call CallID
-	cdr  CDR
-	due  time.Time
-}
-
-// cdrPatience is how long after a channel's end its Cdr event may come before the record is composed.
-const cdrPatience = 3 * time.Second
-
-func (s *state) cdr(m ami.Message) {
-	r := parseCDR(m)
-	s.cdrs = cdrManager
-	s.waiting = nil
-	id := CallID(r.UniqueID)
-	switch f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]; {
-	case c != nil:
-		id, r.Direction, r.Recording = c.id, s.directionOf(c), c.recording
-	case f != nil:
-		id, r.Direction, r.Recording = f.call, f.direction, f.recording
-	default:
-		r.Direction = s.directionBy(r)
-	}
-	s.emit(CallRecorded{Call: id, CDR: r})
-}
-
-// directionBy judges a record of a call that was never seen.
-func (s *state) directionBy(r CDR) Direction {
-	switch {
-	case s.rules.InboundContexts.MatchString(r.DestinationContext):
-		return Inbound
-	case s.rules.isOutside(r.Destination):
-		return Outbound
-	default:
-		return Internal
-	}
-}
-
-// compose makes the record of an ended channel that ran the dialplan, where Asterisk does not tell its own.
-func (s *state) compose(ch *channel, cause string) {
-	if s.cdrs == cdrManager || ch.Called {
-		return
-	}
-	c := ch.call
-	r := composeCDR(&ch.Channel, c.mainLeg(ch.ID), cause, s.at, s.rules.Location)
-	r.Direction, r.Recording = s.directionOf(c), c.recording
-	if s.cdrs == cdrComposed {
-		s.emit(CallRecorded{Call: c.id, CDR: r})
-		return
-	}
-	s.waiting = append(s.waiting, pendingCDR{call: c.id, cdr: r, due: s.at.Add(cdrPatience)})
-}
-
-// mainLeg returns the answered leg of a call, else the last one rung; the leg of the channel itself is none.
-func (c *call) mainLeg(self string) *Leg {
-	var last *Leg
-	for _, l := range c.legs {
-		if l.ToID == self {
-			continue
-		}
-		if l.Answered {
-			return l
-		}
-		last = l
-	}
-	return last
-}
-
-// tick emits the composed records whose patience has ended.
-func (s *state) tick(now time.Time) {
-	for len(s.waiting) > 0 && !now.Before(s.waiting[0].due) {
-		p := s.waiting[0]
-		s.waiting = s.waiting[1:]
-		s.at, s.stamp = now, ""
-		s.emit(CallRecorded{Call: p.call, CDR: p.cdr})
-	}
 }

@@ -22,7 +22,7 @@ type snapshot struct {
 	hints     []ami.Message
 	devices   []ami.Message
 	channels  []ami.Message
-	cdrs      cdrMode
+	cdrs      cdrSource
 	missing   []string
 
 	hasEndpoints, hasHints, hasChannels bool
@@ -106,10 +106,18 @@ func (s *snapshot) askCDR(ctx context.Context, c *ami.Client) error {
 		return s.gap("cdr show status", err)
 	}
 	s.cdrs = cdrComposed
-	for _, line := range m.Values("Output") {
-		if strings.Contains(line, "cdr_manager") && !strings.Contains(line, "suspended") {
+	unanswered := true
+	for _, line := range m.Output() {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		switch {
+		case key == "Log unanswered calls":
+			unanswered = strings.TrimSpace(value) == "Yes"
+		case strings.HasPrefix(key, "cdr_manager") && !strings.Contains(line, "suspended"):
 			s.cdrs = cdrManager
 		}
+	}
+	if s.cdrs == cdrManager && !unanswered {
+		s.cdrs = cdrAnswered
 	}
 	return nil
 }

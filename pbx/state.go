@@ -16,7 +16,8 @@ type call struct {
 	id         CallID
 	first      *channel // keeps its last known values after it has ended
 	inbound    bool
-	originated bool // begun by a command, not by a phone
+	originated bool   // begun by a command, not by a phone
+	requested  string // number that the command asked for
 	started    time.Time
 	recording  string
 	channels   []*channel
@@ -37,6 +38,7 @@ type finished struct {
 	call      CallID
 	direction Direction
 	recording string
+	requested string
 	at        time.Time
 	ids       []string
 }
@@ -45,6 +47,12 @@ type finished struct {
 type ending struct {
 	call CallID
 	seq  uint64
+}
+
+// order is a call that was asked for by command.
+type order struct {
+	number string
+	at     time.Time
 }
 
 // lateness is how long after the end of a call a record of it may still come.
@@ -62,7 +70,8 @@ type state struct {
 	devices  map[string]ExtenState
 	ended    map[string]*finished // by Uniqueid
 	endings  []*finished          // oldest first
-	cdrs     cdrMode
+	asked    map[CallID]order     // calls that were ordered and have no channel yet
+	cdrs     cdrSource
 	waiting  []pendingCDR
 
 	at    time.Time // of the message that is being applied
@@ -86,6 +95,7 @@ func newState(rules *Rules) *state {
 		extens:   map[Exten]*extension{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
+		asked:    map[CallID]order{},
 	}
 }
 
@@ -99,7 +109,8 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 	if c, ok := s.linked[linked]; ok {
 		return c, false
 	}
-	c = &call{id: CallID(linked), started: s.at}
+	c = &call{id: CallID(linked), started: s.at, requested: s.asked[CallID(linked)].number}
+	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)
 	return c, true
@@ -184,7 +195,7 @@ func (s *state) endCall(c *call, e CallEnded) {
 	for _, linked := range c.aliases {
 		delete(s.linked, linked)
 	}
-	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, at: s.at}
+	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, requested: c.requested, at: s.at}
 	for _, id := range c.ids {
 		if s.owners[id] == c { // else it went on to another call
 			delete(s.owners, id)

@@ -20,6 +20,7 @@ type storedCall struct {
 	First      Channel   `json:"first"`
 	Inbound    bool      `json:"inbound,omitempty"`
 	Originated bool      `json:"originated,omitempty"`
+	Requested  string    `json:"requested,omitempty"`
 	Started    time.Time `json:"started"`
 	Recording  string    `json:"recording,omitempty"`
 	Channels   []Channel `json:"channels"`
@@ -30,7 +31,7 @@ type storedCall struct {
 
 func (c *call) encode() ([]byte, error) {
 	st := storedCall{
-		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Started: c.started,
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Requested: c.requested, Started: c.started,
 		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases,
 	}
 	for _, ch := range c.channels {
@@ -46,7 +47,7 @@ func (s *state) restore(body []byte) error {
 		return fmt.Errorf("stored call: %w", err)
 	}
 	c := &call{
-		id: st.ID, inbound: st.Inbound, originated: st.Originated, started: st.Started, recording: st.Recording,
+		id: st.ID, inbound: st.Inbound, originated: st.Originated, requested: st.Requested, started: st.Started, recording: st.Recording,
 		legs: st.Legs,
 	}
 	s.calls[c.id] = c

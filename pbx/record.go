@@ -1,0 +1,115 @@
+package pbx
+
+import (
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// cdrSource says where call detail records come from.
+type cdrSource uint8
+
+const (
+	cdrUnknown  cdrSource = iota // not to be found out: composed when none comes
+	cdrManager                   // Asterisk tells every record
+	cdrAnswered                  // Asterisk tells its records, and makes none of a call that rang nobody (cdr.conf unanswered=no)
+	cdrComposed                  // Asterisk tells none
+)
+
+// pendingCDR is a composed record that waits whether Asterisk sends its own.
+type pendingCDR struct {
+	call CallID
+	cdr  CDR
+	due  time.Time
+}
+
+// cdrPatience is how long after a channel's end its Cdr event may come before the record is composed.
+const cdrPatience = 3 * time.Second
+
+func (s *state) cdr(m ami.Message) {
+	r := parseCDR(m)
+	if s.cdrs == cdrUnknown {
+		s.cdrs, s.waiting = cdrManager, nil
+	}
+	id, requested := CallID(r.UniqueID), ""
+	switch f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]; {
+	case c != nil:
+		id, r.Direction, r.Recording, requested = c.id, s.directionOf(c), c.recording, c.requested
+	case f != nil:
+		id, r.Direction, r.Recording, requested = f.call, f.direction, f.recording, f.requested
+	default:
+		r.Direction = s.directionBy(r)
+	}
+	if r.Destination == "" || r.Destination == "s" {
+		r.Destination = orElse(requested, r.Destination) // an ordered call that did not come to its dialplan
+	}
+	s.emit(CallRecorded{Call: id, CDR: r})
+}
+
+func orElse(s, other string) string {
+	if s != "" {
+		return s
+	}
+	return other
+}
+
+// directionBy judges a record of a call that was never seen.
+func (s *state) directionBy(r CDR) Direction {
+	switch {
+	case s.rules.InboundContexts.MatchString(r.DestinationContext):
+		return Inbound
+	case s.rules.isOutside(r.Destination):
+		return Outbound
+	default:
+		return Internal
+	}
+}
+
+// compose makes the record of an ended channel that ran the dialplan, where Asterisk does not tell one.
+func (s *state) compose(ch *channel, cause string) {
+	c := ch.call
+	leg, own := c.mainLeg(ch.ID), c.leg(ch.ID)
+	silent := ch.Answered.IsZero() && leg == nil // such a call is dropped by Asterisk's own bookkeeping, see main/cdr.c
+	if ch.Called || s.cdrs == cdrManager || s.cdrs == cdrAnswered && !silent {
+		return
+	}
+	r := composeCDR(&ch.Channel, leg, s.at, s.rules.Location)
+	r.Disposition = disposition(&ch.Channel, leg, own, cause)
+	r.Destination = orElse(r.Destination, c.requested)
+	r.Direction, r.Recording = s.directionOf(c), c.recording
+	if s.cdrs != cdrUnknown {
+		s.emit(CallRecorded{Call: c.id, CDR: r})
+		return
+	}
+	s.waiting = append(s.waiting, pendingCDR{call: c.id, cdr: r, due: s.at.Add(cdrPatience)})
+}
+
+// mainLeg returns the answered leg of a call, else the last one rung; the leg of the channel itself is none.
+func (c *call) mainLeg(self string) *Leg {
+	var last *Leg
+	for _, l := range c.legs {
+		if l.ToID == self {
+			continue
+		}
+		if l.Answered {
+			return l
+		}
+		last = l
+	}
+	return last
+}
+
+// tick emits the composed records whose patience has ended and forgets orders that never became a call.
+func (s *state) tick(now time.Time) {
+	for id, o := range s.asked {
+		if now.Sub(o.at) > lateness {
+			delete(s.asked, id)
+		}
+	}
+	for len(s.waiting) > 0 && !now.Before(s.waiting[0].due) {
+		p := s.waiting[0]
+		s.waiting = s.waiting[1:]
+		s.at, s.stamp = now, ""
+		s.emit(CallRecorded{Call: p.call, CDR: p.cdr})
+	}
+}
