@@ -44,8 +44,8 @@ fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
 lint: need-build $(LINT) ## run the linters, gofmt, go vet and go mod tidy
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
 	go vet ./...
-	go mod tidy -diff
 	$(LINT) run ./...
+	go mod tidy -diff
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION), which takes about two minutes, once"
