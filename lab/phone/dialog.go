@@ -67,6 +67,7 @@ func (c *Call) sendBye() {
 	}
 	if !c.confirmed {
 		c.byeWanted = true
+		c.p.broadcast()
 		return
 	}
 	req := c.request(sip.BYE, c.nextCSeq())

@@ -16,6 +16,7 @@ const (
 	frameTime    = 20 * time.Millisecond
 	frameSamples = 160 // of 20 ms at 8 kHz
 	socketTries  = 50  // to find an even port
+	maxPacket    = 2048
 )
 
 // settings are what the negotiation says about a stream.
@@ -133,7 +134,7 @@ func (m *media) notify() {
 func (m *media) read() {
 	defer close(m.done)
 	defer m.sender.Wait()
-	buffer := make([]byte, maxDatagram)
+	buffer := make([]byte, maxPacket)
 	for {
 		n, err := m.conn.Read(buffer)
 		if errors.Is(err, net.ErrClosed) {

@@ -170,6 +170,7 @@ func (c *Call) Cancel(ctx context.Context) error {
 	}
 	if c.info.State != Ended && !c.cancelling {
 		c.cancelling = true
+		c.p.broadcast()
 		if c.invite.tx.provisional {
 			c.sendCancel()
 		}

@@ -88,6 +88,7 @@ func (p *Phone) registered(res *sip.Response, expires time.Duration, finished fu
 		r.active = false
 		finished(statusError(sip.REGISTER, res))
 	case expires == 0:
+		r.next.stop() // a renewal may have been answered meanwhile
 		r.active = false
 		finished(nil)
 	default:
