@@ -24,13 +24,18 @@ func (l *Lab) CLI(ctx context.Context, command string) (string, error) {
 	return text, nil
 }
 
-// CommandLine is the shell command that runs a command of this Asterisk's console from outside.
+// CommandLine is the shell command that runs a command of this Asterisk's console.
 func (l *Lab) CommandLine(command string) string {
+	return fmt.Sprintf("%sx '%s'", l.Console(), command)
+}
+
+// Console is the shell command that opens this Asterisk's console.
+func (l *Lab) Console() string {
 	chroot := ""
 	if l.installation.chroot != "" {
 		chroot = "chroot " + l.installation.chroot + " "
 	}
-	return fmt.Sprintf("%s%s -C %s/etc/asterisk.conf -rx '%s'", chroot, l.installation.binary, l.inside, command)
+	return fmt.Sprintf("%s%s -C %s/etc/asterisk.conf -r", chroot, l.installation.binary, l.inside)
 }
 
 // logTail is the end of Asterisk's log, or of its console's output when it did not come so far.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -163,8 +162,7 @@ func mustComeBack(t *testing.T, l *Lab, end func(context.Context) error) {
 		t.Fatal(err)
 	}
 	<-ended
-	if conn, err := net.Dial("tcp", l.AMIAddress); err == nil {
-		_ = conn.Close()
+	if listens(t, l.AMIAddress) {
 		t.Error("AMI still listens")
 	}
 	if err := end(t.Context()); !errors.Is(err, ErrStopped) {

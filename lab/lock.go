@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// How a lock is held.
+const (
+	lockShared = unix.LOCK_SH
+	lockAlone  = unix.LOCK_EX
+)
+
 // lock is an advisory lock on a file: the kernel gives it back when the process ends, however it ends.
 type lock struct{ file *os.File }
 
@@ -36,7 +42,7 @@ func tryLock(path string, how int) (*lock, error) {
 
 // waitLock takes the lock alone; it says what it waits for, once, when another has it.
 func waitLock(ctx context.Context, path, waiting string, log *slog.Logger) (*lock, error) {
-	l, err := tryLock(path, unix.LOCK_EX)
+	l, err := tryLock(path, lockAlone)
 	if l != nil || err != nil {
 		return l, err
 	}
@@ -45,7 +51,7 @@ func waitLock(ctx context.Context, path, waiting string, log *slog.Logger) (*loc
 		if err := pause(ctx); err != nil {
 			return nil, fmt.Errorf("lab: waiting for another process that is %s: %w", waiting, err)
 		}
-		l, err := tryLock(path, unix.LOCK_EX)
+		l, err := tryLock(path, lockAlone)
 		if l != nil || err != nil {
 			return l, err
 		}

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -107,10 +106,19 @@ func mustBeGone(t *testing.T, pid int, dir, address string) {
 	if pids := processes(t, dir); len(pids) > 0 {
 		t.Errorf("processes %v still use %s", pids, dir)
 	}
-	if conn, err := net.Dial("tcp", address); err == nil {
-		_ = conn.Close()
+	if listens(t, address) {
 		t.Errorf("%s still listens", address)
 	}
+}
+
+func listens(t *testing.T, address string) bool {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", address)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
 }
 
 // holdSeat takes the seat of a run directory, so that no other run can have it, or returns nil when another has it.
@@ -128,7 +136,7 @@ func holdSeat(t *testing.T, dir string) *lock {
 	if number, err = strconv.Atoi(filepath.Base(dir)); err != nil {
 		t.Fatal(err)
 	}
-	l, err := tryLock(seatPath(cache, major, number), syscall.LOCK_EX)
+	l, err := tryLock(seatPath(cache, major, number), lockAlone)
 	if err != nil {
 		t.Fatal(err)
 	}

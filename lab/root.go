@@ -15,8 +15,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // suites are the Debian releases that carry each version of Asterisk.
@@ -52,7 +50,7 @@ func rootName(version string) string {
 func debianRoot(ctx context.Context, cache, version string, log *slog.Logger) (string, *lock, error) {
 	name := rootName(version)
 	root := filepath.Join(cache, name)
-	inUse, err := tryLock(root+".lock", unix.LOCK_SH)
+	inUse, err := tryLock(root+".lock", lockShared)
 	if err != nil {
 		return "", nil, err
 	}
@@ -155,7 +153,7 @@ func removeStale(cache, version string) error {
 				return err
 			}
 		case strings.HasPrefix(name, version+"-"):
-			unused, err := tryLock(path+".lock", unix.LOCK_EX)
+			unused, err := tryLock(path+".lock", lockAlone)
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 )
 
 // seats is how many runs of one version can live side by side.
@@ -23,7 +21,7 @@ type seat struct {
 // takeSeat takes the lowest free seat of the major version.
 func takeSeat(ctx context.Context, cache string, major int) (seat, error) {
 	for n := 1; n <= seats; n++ {
-		l, err := tryLock(seatPath(cache, major, n), unix.LOCK_EX)
+		l, err := tryLock(seatPath(cache, major, n), lockAlone)
 		if err != nil {
 			return seat{}, err
 		}
@@ -75,7 +73,7 @@ func sweep(cache, runs string, major int) error {
 		if err != nil {
 			continue
 		}
-		l, err := tryLock(seatPath(cache, major, n), unix.LOCK_EX)
+		l, err := tryLock(seatPath(cache, major, n), lockAlone)
 		if err != nil {
 			return err
 		}

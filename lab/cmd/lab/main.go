@@ -11,31 +11,35 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
 func main() {
+	phones := flag.String("phones", "801,802,803,804,trunk", "telephones that register and answer after a moment, with commas between them; trunk is the provider")
 	versions := flag.String("version", "22,16", "versions of Asterisk to run, with commas between them")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: lab [-version 22,16]\nRuns a real Asterisk of each version until Ctrl-C.")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: lab [-version 22,16] [-phones 801,802,803,804,trunk]\nRuns a real Asterisk of each version until Ctrl-C.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() > 0 {
+	if flag.NArg() > 0 || len(list(*versions)) == 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, strings.Split(*versions, ",")); err != nil {
+	err := run(ctx, list(*versions), list(*phones))
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run keeps the labs up until ctx ends. A lab that cannot start, or whose Asterisk ends by itself, is an error.
-func run(ctx context.Context, versions []string) (err error) {
+func run(ctx context.Context, versions, phones []string) (err error) {
 	labs, err := start(ctx, versions)
 	defer func() {
 		for _, l := range labs {
@@ -51,10 +55,34 @@ func run(ctx context.Context, versions []string) (err error) {
 		return err
 	}
 	for _, l := range labs {
-		describe(os.Stdout, l)
+		if err := register(ctx, l, phones); err != nil {
+			return err
+		}
+		describe(os.Stdout, l, phones)
 	}
 	fmt.Println("\nCtrl-C ends everything and removes what it left.")
 	return wait(ctx, labs)
+}
+
+// list splits at commas; an empty text is an empty list.
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// register makes telephones that ring for a moment and then answer.
+func register(ctx context.Context, l *lab.Lab, phones []string) error {
+	for _, number := range phones {
+		open := func() (*phone.Phone, error) { return l.Phone(ctx, number) }
+		if number == "trunk" {
+			open = func() (*phone.Phone, error) { return l.Trunk(ctx) }
+		}
+		p, err := open()
+		if err != nil {
+			return err
+		}
+		p.Behave(phone.Behaviour{RingFor: 2 * time.Second})
+	}
+	return nil
 }
 
 // start starts all versions side by side and returns those that are up, even with an error.
@@ -65,7 +93,7 @@ func start(ctx context.Context, versions []string) ([]*lab.Lab, error) {
 	var all sync.WaitGroup
 	for i, version := range versions {
 		all.Go(func() {
-			labs[i], errs[i] = lab.Start(ctx, lab.Options{Version: strings.TrimSpace(version), Logger: log})
+			labs[i], errs[i] = lab.Start(ctx, lab.Options{Version: version, Logger: log})
 		})
 	}
 	all.Wait()
