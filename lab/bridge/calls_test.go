@@ -187,9 +187,13 @@ func outbound(b *bench) {
 	b.must(c.Answered(b.within(5 * time.Second)))
 	b.must(c.Hangup(b.ctx))
 	_, events := b.callEvents(1, func(e bridge.Event) bool { return e.Kind == "dialbegin" && e.Fields["calleridnum"] == "815" })
+	connected := "02155556666"
+	if b.lab.Version == "16" {
+		connected = "" // chan_sip does not take over the number of a trunk
+	}
 	b.expect(events,
 		"dialbegin SIP/815 815>02155556666 SIP/trunk by SIP/02155556666@trunk",
 		"dialend SIP/815 815>02155556666 SIP/trunk answer",
 		"cdr 815>02155556666 ANSWERED outbound",
-		"hangup 815 02155556666")
+		"hangup 815 "+connected)
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Dir      string    // for its configuration and database; kept between runs
 	Receiver *Receiver // nil = no URL
 	WebKey   string
+	Username string    // of the manager; "" = the lab's, with its secret
+	Secret   string
 	Extra    string    // more lines of api.conf
 	Log      io.Writer // nil = kept for Log only
 }
@@ -91,17 +93,27 @@ func Configuration(l *lab.Lab, o Options) string {
 		target = o.Receiver.URL
 	}
 	section("general", "BINDADDR", l.IP, "BINDPORT", "0", "URL", target, "WEBKEY", o.WebKey)
-	section("ami", "address", l.AMIAddress, "username", l.AMIUser, "secret", l.AMISecret)
+	user, secret := l.AMIUser, l.AMISecret
+	if o.Username != "" {
+		user, secret = o.Username, o.Secret
+	}
+	section("ami", "address", l.AMIAddress, "username", user, "secret", secret)
 	section("ari", "url", l.ARIURL, "username", l.ARIUser, "password", l.ARIPassword)
 	section("recordings", "directory", l.RecordingsDir, "asterisk_directory", l.AsteriskRecordingsDir)
 	section("store", "path", filepath.Join(o.Dir, "dialbridge.db"))
 	return b.String() + o.Extra
 }
 
+// Prepare writes api.conf and runs nothing.
+func Prepare(l *lab.Lab, o Options) (*Daemon, error) {
+	d := &Daemon{Config: filepath.Join(o.Dir, "api.conf"), opts: o}
+	return d, os.WriteFile(d.Config, []byte(Configuration(l, o)), 0o600)
+}
+
 // Start writes api.conf, runs the daemon and waits until it is ready.
 func Start(ctx context.Context, l *lab.Lab, o Options) (*Daemon, error) {
-	d := &Daemon{Config: filepath.Join(o.Dir, "api.conf"), opts: o}
-	if err := os.WriteFile(d.Config, []byte(Configuration(l, o)), 0o600); err != nil {
+	d, err := Prepare(l, o)
+	if err != nil {
 		return nil, err
 	}
 	if err := d.Run(ctx); err != nil {
