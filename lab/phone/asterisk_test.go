@@ -75,7 +75,7 @@ func (b bench) open(t *testing.T, number, password string) *phone.Phone {
 }
 
 // phone makes a registered phone with a behaviour.
-func (b bench) phone(t *testing.T, ctx context.Context, number string, behaviour phone.Behaviour) *phone.Phone {
+func (b bench) phone(ctx context.Context, t *testing.T, number string, behaviour phone.Behaviour) *phone.Phone {
 	t.Helper()
 	p := b.open(t, number, lab.Secret(number))
 	p.Behave(behaviour)
@@ -84,7 +84,7 @@ func (b bench) phone(t *testing.T, ctx context.Context, number string, behaviour
 }
 
 // connect makes an answered call of two phones.
-func connect(t *testing.T, ctx context.Context, from, to *phone.Phone) (out, in *phone.Call) {
+func connect(ctx context.Context, t *testing.T, from, to *phone.Phone) (out, in *phone.Call) {
 	t.Helper()
 	out, err := from.Dial(ctx, to.Number())
 	must(t, err)
@@ -96,14 +96,14 @@ func connect(t *testing.T, ctx context.Context, from, to *phone.Phone) (out, in 
 }
 
 // talk waits until both sides hear each other.
-func talk(t *testing.T, ctx context.Context, calls ...*phone.Call) {
+func talk(ctx context.Context, t *testing.T, calls ...*phone.Call) {
 	t.Helper()
 	for _, c := range calls {
 		must(t, c.Heard(ctx, 10))
 	}
 }
 
-func ended(t *testing.T, ctx context.Context, c *phone.Call, by phone.Side, method string, code int) phone.End {
+func ended(ctx context.Context, t *testing.T, c *phone.Call, by phone.Side, method string, code int) phone.End {
 	t.Helper()
 	end, err := c.Ended(ctx)
 	must(t, err)
@@ -114,7 +114,7 @@ func ended(t *testing.T, ctx context.Context, c *phone.Call, by phone.Side, meth
 }
 
 // transferred waits for the end of a call that was transferred away: Asterisk or the phone hangs up, who is first.
-func transferred(t *testing.T, ctx context.Context, c *phone.Call) {
+func transferred(ctx context.Context, t *testing.T, c *phone.Call) {
 	t.Helper()
 	end, err := c.Ended(ctx)
 	must(t, err)
@@ -137,7 +137,7 @@ func (b bench) wrongPassword(t *testing.T) {
 
 func (b bench) registration(t *testing.T) {
 	ctx := deadline(t)
-	p := b.phone(t, ctx, "801", phone.Behaviour{})
+	p := b.phone(ctx, t, "801", phone.Behaviour{})
 	if !p.Registered() {
 		t.Error("not registered")
 	}
@@ -146,7 +146,7 @@ func (b bench) registration(t *testing.T) {
 	if p.Registered() {
 		t.Error("still registered")
 	}
-	other := b.phone(t, ctx, "802", phone.Behaviour{})
+	other := b.phone(ctx, t, "802", phone.Behaviour{})
 	call, err := other.Dial(ctx, "801")
 	must(t, err)
 	var gone *phone.EndedError
@@ -157,15 +157,15 @@ func (b bench) registration(t *testing.T) {
 
 func (b bench) answered(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{RingFor: 200 * time.Millisecond})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{RingFor: 200 * time.Millisecond})
 	out, err := from.Dial(ctx, "802")
 	must(t, err)
 	must(t, out.Ringing(ctx))
 	in, err := to.Accept(ctx)
 	must(t, err)
 	must(t, out.Answered(ctx))
-	talk(t, ctx, out, in)
+	talk(ctx, t, out, in)
 	info := in.Info()
 	if info.Remote.Number != "801" || info.Remote.Name != "Phone 801" {
 		t.Errorf("the callee's display shows %+v, want Phone 801 <801>", info.Remote)
@@ -174,32 +174,32 @@ func (b bench) answered(t *testing.T) {
 		t.Errorf("rang for %v, want at least 200ms", rang)
 	}
 	must(t, out.Hangup(ctx))
-	ended(t, ctx, out, phone.Local, "BYE", 0)
-	if end := ended(t, ctx, in, phone.Remote, "BYE", 0); end.Cause != 16 {
+	ended(ctx, t, out, phone.Local, "BYE", 0)
+	if end := ended(ctx, t, in, phone.Remote, "BYE", 0); end.Cause != 16 {
 		t.Errorf("cause is %d (%q), want 16", end.Cause, end.Header)
 	}
 }
 
 func (b bench) calleeHangsUp(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{HangupAfter: 300 * time.Millisecond})
-	out, in := connect(t, ctx, from, to)
-	ended(t, ctx, in, phone.Local, "BYE", 0)
-	ended(t, ctx, out, phone.Remote, "BYE", 0)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{HangupAfter: 300 * time.Millisecond})
+	out, in := connect(ctx, t, from, to)
+	ended(ctx, t, in, phone.Local, "BYE", 0)
+	ended(ctx, t, out, phone.Remote, "BYE", 0)
 }
 
 // refused calls a phone that refuses with a status.
 func (b bench) refused(t *testing.T, status int) (outcome phone.End) {
 	t.Helper()
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{Status: status})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{Status: status})
 	out, err := from.Dial(ctx, "802")
 	must(t, err)
 	in, err := to.Accept(ctx)
 	must(t, err)
-	ended(t, ctx, in, phone.Local, "INVITE", status)
+	ended(ctx, t, in, phone.Local, "INVITE", status)
 	outcome, err = out.Ended(ctx)
 	must(t, err)
 	if outcome.By != phone.Remote || outcome.Method != "INVITE" {
@@ -237,30 +237,30 @@ func (b bench) cause(t *testing.T, end phone.End, want int) {
 
 func (b bench) noSuchNumber(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
 	out, err := from.Dial(ctx, "777")
 	must(t, err)
-	ended(t, ctx, out, phone.Remote, "INVITE", 404)
+	ended(ctx, t, out, phone.Remote, "INVITE", 404)
 }
 
 func (b bench) cancelled(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{Never: true})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{Never: true})
 	out, err := from.Dial(ctx, "802")
 	must(t, err)
 	must(t, out.Ringing(ctx))
 	in, err := to.Accept(ctx)
 	must(t, err)
 	must(t, out.Cancel(ctx))
-	ended(t, ctx, out, phone.Local, "CANCEL", 487)
-	ended(t, ctx, in, phone.Remote, "CANCEL", 487)
+	ended(ctx, t, out, phone.Local, "CANCEL", 487)
+	ended(ctx, t, in, phone.Remote, "CANCEL", 487)
 }
 
 func (b bench) byHand(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{Manual: true})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{Manual: true})
 	out, err := from.Dial(ctx, "802")
 	must(t, err)
 	in, err := to.Accept(ctx)
@@ -268,7 +268,7 @@ func (b bench) byHand(t *testing.T) {
 	must(t, out.Ringing(ctx))
 	must(t, in.Answer(ctx))
 	must(t, out.Answered(ctx))
-	talk(t, ctx, out, in)
+	talk(ctx, t, out, in)
 
 	second, err := from.Dial(ctx, "802")
 	must(t, err)
@@ -276,17 +276,17 @@ func (b bench) byHand(t *testing.T) {
 	must(t, err)
 	must(t, second.Ringing(ctx))
 	must(t, in.Reject(ctx, 486))
-	ended(t, ctx, second, phone.Remote, "INVITE", 486)
+	ended(ctx, t, second, phone.Remote, "INVITE", 486)
 }
 
 // digits calls the echo: what comes back in RTP was recognised by Asterisk and made anew.
 func (b bench) digits(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
 	out, err := from.Dial(ctx, "*43")
 	must(t, err)
 	must(t, out.Answered(ctx))
-	talk(t, ctx, out)
+	talk(ctx, t, out)
 	must(t, out.SendDTMF(ctx, "1599*", phone.RFC2833))
 	must(t, out.Digits(ctx, "1599*", phone.RFC2833))
 	must(t, out.SendDTMF(ctx, "7", phone.INFO))
@@ -296,10 +296,10 @@ func (b bench) digits(t *testing.T) {
 
 func (b bench) digitsThrough(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	out, in := connect(t, ctx, from, to)
-	talk(t, ctx, out, in)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in)
 	must(t, out.SendDTMF(ctx, "4455", phone.RFC2833))
 	must(t, in.Digits(ctx, "4455", phone.RFC2833))
 	must(t, in.SendDTMF(ctx, "8", phone.INFO))
@@ -308,44 +308,44 @@ func (b bench) digitsThrough(t *testing.T) {
 
 func (b bench) hold(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	out, in := connect(t, ctx, from, to)
-	talk(t, ctx, out, in)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in)
 	must(t, in.Hold(ctx))
 	if !in.Info().LocalHold {
 		t.Error("the call is not on hold")
 	}
 	must(t, in.Unhold(ctx))
-	talk(t, ctx, out, in)
+	talk(ctx, t, out, in)
 	must(t, out.Hold(ctx))
 	must(t, out.Unhold(ctx))
-	talk(t, ctx, out, in)
+	talk(ctx, t, out, in)
 	must(t, in.Hangup(ctx))
-	ended(t, ctx, out, phone.Remote, "BYE", 0)
+	ended(ctx, t, out, phone.Remote, "BYE", 0)
 }
 
 func (b bench) blindTransfer(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	third := b.phone(t, ctx, "803", phone.Behaviour{RingFor: 100 * time.Millisecond})
-	out, in := connect(t, ctx, from, to)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	third := b.phone(ctx, t, "803", phone.Behaviour{RingFor: 100 * time.Millisecond})
+	out, in := connect(ctx, t, from, to)
 	must(t, in.Refer(ctx, "803"))
-	transferred(t, ctx, in)
+	transferred(ctx, t, in)
 	last, err := third.Accept(ctx)
 	must(t, err)
 	must(t, last.Answered(ctx))
-	talk(t, ctx, out, last)
+	talk(ctx, t, out, last)
 	must(t, out.Hangup(ctx))
-	ended(t, ctx, last, phone.Remote, "BYE", 0)
+	ended(ctx, t, last, phone.Remote, "BYE", 0)
 }
 
 func (b bench) blindTransferFails(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	_, in := connect(t, ctx, from, to)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	_, in := connect(ctx, t, from, to)
 	var refused *phone.StatusError
 	if err := in.Refer(ctx, "777"); !errors.As(err, &refused) || refused.Code < 400 {
 		t.Errorf("transfer to nobody: %v, want it refused", err)
@@ -354,33 +354,33 @@ func (b bench) blindTransferFails(t *testing.T) {
 
 func (b bench) attendedTransfer(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	third := b.phone(t, ctx, "803", phone.Behaviour{})
-	out, in := connect(t, ctx, from, to)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	third := b.phone(ctx, t, "803", phone.Behaviour{})
+	out, in := connect(ctx, t, from, to)
 	must(t, in.Hold(ctx))
-	consult, last := connect(t, ctx, to, third)
-	talk(t, ctx, consult, last)
+	consult, last := connect(ctx, t, to, third)
+	talk(ctx, t, consult, last)
 	must(t, in.ReferReplaces(ctx, consult))
-	transferred(t, ctx, in)
-	transferred(t, ctx, consult)
-	talk(t, ctx, out, last)
+	transferred(ctx, t, in)
+	transferred(ctx, t, consult)
+	talk(ctx, t, out, last)
 	must(t, last.Hangup(ctx))
-	ended(t, ctx, out, phone.Remote, "BYE", 0)
+	ended(ctx, t, out, phone.Remote, "BYE", 0)
 }
 
 func (b bench) callWaiting(t *testing.T) {
 	ctx := deadline(t)
-	to := b.phone(t, ctx, "801", phone.Behaviour{})
-	second := b.phone(t, ctx, "802", phone.Behaviour{})
-	third := b.phone(t, ctx, "803", phone.Behaviour{})
-	first, in := connect(t, ctx, second, to)
+	to := b.phone(ctx, t, "801", phone.Behaviour{})
+	second := b.phone(ctx, t, "802", phone.Behaviour{})
+	third := b.phone(ctx, t, "803", phone.Behaviour{})
+	first, in := connect(ctx, t, second, to)
 	must(t, in.Hold(ctx))
-	other, in2 := connect(t, ctx, third, to)
-	talk(t, ctx, other, in2)
+	other, in2 := connect(ctx, t, third, to)
+	talk(ctx, t, other, in2)
 	must(t, other.Hangup(ctx))
 	must(t, in.Unhold(ctx))
-	talk(t, ctx, first, in)
+	talk(ctx, t, first, in)
 	if n := len(to.Calls()); n != 1 {
 		t.Errorf("the phone has %d calls, want 1", n)
 	}
@@ -389,10 +389,10 @@ func (b bench) callWaiting(t *testing.T) {
 // vanish takes a phone's power away in a call: Asterisk still believes in it, and the caller goes on alone.
 func (b bench) vanish(t *testing.T) {
 	ctx := deadline(t)
-	from := b.phone(t, ctx, "801", phone.Behaviour{})
-	to := b.phone(t, ctx, "802", phone.Behaviour{})
-	out, in := connect(t, ctx, from, to)
-	talk(t, ctx, out, in)
+	from := b.phone(ctx, t, "801", phone.Behaviour{})
+	to := b.phone(ctx, t, "802", phone.Behaviour{})
+	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in)
 	must(t, to.Vanish())
 	end, err := in.Ended(ctx)
 	must(t, err)

@@ -33,7 +33,7 @@ func (x *exchange) receive(res *sip.Response) {
 	}
 	again, err := x.authorised(res)
 	if err != nil {
-		x.p.log.Debug("A challenge is not answered.", "method", string(x.tx.req.Method), "error", err)
+		x.p.log.Debug("a digest challenge is not answered", "method", string(x.tx.req.Method), "error", err)
 		x.on(res)
 		return
 	}

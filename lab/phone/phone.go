@@ -164,14 +164,14 @@ func (p *Phone) Close() error {
 	for _, c := range calls {
 		leaving.Go(func() {
 			if err := c.Hangup(ctx); err != nil {
-				p.log.Debug("The call was not hung up in order.", "call_id", c.ID(), "error", err)
+				p.log.Debug("the call was not hung up in order", "call_id", c.ID(), "error", err)
 			}
 		})
 	}
 	if registered {
 		leaving.Go(func() {
 			if err := p.Unregister(ctx); err != nil {
-				p.log.Debug("The phone was not unregistered in order.", "user", p.cfg.User, "error", err)
+				p.log.Debug("the phone was not unregistered in order", "user", p.cfg.User, "error", err)
 			}
 		})
 	}

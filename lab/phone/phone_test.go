@@ -60,7 +60,7 @@ func must(t *testing.T, err error) {
 }
 
 // connect makes an answered call and returns both ends of it.
-func connect(t *testing.T, ctx context.Context, caller, callee *Phone) (out, in *Call) {
+func connect(ctx context.Context, t *testing.T, caller, callee *Phone) (out, in *Call) {
 	t.Helper()
 	out, err := caller.Dial(ctx, callee.URI())
 	must(t, err)
@@ -71,7 +71,7 @@ func connect(t *testing.T, ctx context.Context, caller, callee *Phone) (out, in 
 	return out, in
 }
 
-func ended(t *testing.T, ctx context.Context, c *Call, want End) {
+func ended(ctx context.Context, t *testing.T, c *Call, want End) {
 	t.Helper()
 	end, err := c.Ended(ctx)
 	must(t, err)
@@ -87,12 +87,12 @@ var normalClearing = `Q.850;cause=16;text="Normal call clearing"`
 
 func TestCallIsAnsweredAndHungUp(t *testing.T) {
 	ctx, caller, callee := pair(t, Behaviour{})
-	out, in := connect(t, ctx, caller, callee)
+	out, in := connect(ctx, t, caller, callee)
 	must(t, in.Heard(ctx, 5))
 	must(t, out.Received(ctx, 5))
 	must(t, out.Hangup(ctx))
-	ended(t, ctx, out, End{By: Local, Method: "BYE", Cause: 16})
-	ended(t, ctx, in, End{By: Remote, Method: "BYE", Cause: 16, Header: normalClearing})
+	ended(ctx, t, out, End{By: Local, Method: "BYE", Cause: 16})
+	ended(ctx, t, in, End{By: Remote, Method: "BYE", Cause: 16, Header: normalClearing})
 
 	info := in.Info()
 	want := Info{
@@ -114,9 +114,9 @@ func TestCallIsAnsweredAndHungUp(t *testing.T) {
 
 func TestCalleeHangsUp(t *testing.T) {
 	ctx, caller, callee := pair(t, Behaviour{RingFor: 30 * time.Millisecond, HangupAfter: 60 * time.Millisecond})
-	out, in := connect(t, ctx, caller, callee)
-	ended(t, ctx, in, End{By: Local, Method: "BYE", Cause: 16})
-	ended(t, ctx, out, End{By: Remote, Method: "BYE", Cause: 16, Header: normalClearing})
+	out, in := connect(ctx, t, caller, callee)
+	ended(ctx, t, in, End{By: Local, Method: "BYE", Cause: 16})
+	ended(ctx, t, out, End{By: Remote, Method: "BYE", Cause: 16, Header: normalClearing})
 	info := in.Info()
 	if rang := info.Answered.Sub(info.Ringing); rang < 30*time.Millisecond {
 		t.Errorf("rang for %v, want at least 30ms", rang)
@@ -141,7 +141,7 @@ func TestCallIsRefused(t *testing.T) {
 			if err := out.Answered(ctx); !errors.As(err, &gone) || gone.End.Code != test.want.Code {
 				t.Errorf("waiting for the answer: %v, want the end with %d", err, test.want.Code)
 			}
-			ended(t, ctx, out, test.want)
+			ended(ctx, t, out, test.want)
 			if rang := !out.Info().Ringing.IsZero(); rang != test.rings {
 				t.Errorf("rang: %v, want %v", rang, test.rings)
 			}
@@ -157,8 +157,8 @@ func TestCallerGivesUp(t *testing.T) {
 	in, err := callee.Accept(ctx)
 	must(t, err)
 	must(t, out.Cancel(ctx))
-	ended(t, ctx, out, End{By: Local, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
-	ended(t, ctx, in, End{By: Remote, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
+	ended(ctx, t, out, End{By: Local, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
+	ended(ctx, t, in, End{By: Remote, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
 }
 
 func TestWaitSaysWhatItWaitedFor(t *testing.T) {
@@ -180,7 +180,7 @@ func TestWaitSaysWhatItWaitedFor(t *testing.T) {
 
 func TestDigits(t *testing.T) {
 	ctx, caller, callee := pair(t, Behaviour{})
-	out, in := connect(t, ctx, caller, callee)
+	out, in := connect(ctx, t, caller, callee)
 	must(t, out.SendDTMF(ctx, "1122*#AD", RFC2833))
 	must(t, in.Digits(ctx, "1122*#AD", RFC2833))
 	must(t, in.SendDTMF(ctx, "90#", INFO))
@@ -189,7 +189,7 @@ func TestDigits(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	ctx, caller, callee := pair(t, Behaviour{})
-	out, in := connect(t, ctx, caller, callee)
+	out, in := connect(ctx, t, caller, callee)
 	must(t, out.Hold(ctx))
 	must(t, in.Held(ctx, true))
 	if got := in.Stats().ReInvites; got != 1 {

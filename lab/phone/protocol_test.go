@@ -123,7 +123,7 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 	c, err := p.Dial(ctx, "900")
 	must(t, err)
-	ended(t, ctx, c, End{By: Nobody, Method: "INVITE", Code: 408, Reason: "Request Timeout"})
+	ended(ctx, t, c, End{By: Nobody, Method: "INVITE", Code: 408, Reason: "Request Timeout"})
 	if n := tr.Count(true, "INVITE"); n != 7 { // at 0, 1, 3, 7, 15, 31 and 63 T1 (RFC 3261 17.1.1.2)
 		t.Errorf("INVITE was sent %d times, want 7", n)
 	}
@@ -151,7 +151,7 @@ func TestCancelWaitsForAProvisionalResponse(t *testing.T) {
 	other.reply(invite, 487, "")
 	other.request(ctx, sip.ACK)
 	must(t, <-done)
-	ended(t, ctx, c, End{By: Local, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
+	ended(ctx, t, c, End{By: Local, Method: "CANCEL", Code: 487, Reason: "Request Terminated"})
 }
 
 func TestAnswerOvertakesCancel(t *testing.T) {
@@ -170,7 +170,7 @@ func TestAnswerOvertakesCancel(t *testing.T) {
 	other.request(ctx, sip.ACK)
 	other.reply(other.request(ctx, sip.BYE), 200, "")
 	must(t, <-done)
-	ended(t, ctx, c, End{By: Local, Method: "BYE", Cause: 16})
+	ended(ctx, t, c, End{By: Local, Method: "BYE", Cause: 16})
 }
 
 func TestLostAckIsRepeated(t *testing.T) {
@@ -204,7 +204,7 @@ func TestAnswerIsRepeatedUntilAck(t *testing.T) {
 	other.reply(other.request(ctx, sip.BYE), 200, "")
 	c, err := p.Accept(ctx)
 	must(t, err)
-	ended(t, ctx, c, End{By: Nobody, Method: "BYE", Cause: 16})
+	ended(ctx, t, c, End{By: Nobody, Method: "BYE", Cause: 16})
 	if n := tr.Count(true, "SIP/2.0 200"); n < 6 {
 		t.Errorf("the answer was sent %d times", n)
 	}
@@ -225,7 +225,7 @@ func TestByeWaitsForAck(t *testing.T) {
 	}
 	other.call(p, sip.ACK, 1, tagOf(ok.To().Params), "")
 	other.reply(other.request(ctx, sip.BYE), 200, "")
-	ended(t, ctx, c, End{By: Local, Method: "BYE", Cause: 16})
+	ended(ctx, t, c, End{By: Local, Method: "BYE", Cause: 16})
 }
 
 func TestOfferInTheAnswer(t *testing.T) {
@@ -244,7 +244,7 @@ func TestOfferInTheAnswer(t *testing.T) {
 	must(t, p.wait(ctx, "the codec", c.describe, func() (bool, error) { return c.info.Codec == "PCMA", nil }))
 	other.call(p, sip.BYE, 2, tagOf(ok.To().Params), "", `Reason: SIP;cause=200;text="elsewhere", Q.850 ; cause=26`)
 	other.response(ctx, 200)
-	ended(t, ctx, c, End{By: Remote, Method: "BYE", Cause: 26, Header: `SIP;cause=200;text="elsewhere", Q.850 ; cause=26`})
+	ended(ctx, t, c, End{By: Remote, Method: "BYE", Cause: 26, Header: `SIP;cause=200;text="elsewhere", Q.850 ; cause=26`})
 }
 
 func TestRequestsInsideACall(t *testing.T) {
@@ -298,7 +298,7 @@ func TestRequestsInsideACall(t *testing.T) {
 	other.response(ctx, 405)
 	other.call(p, sip.BYE, 17, tag, "")
 	other.response(ctx, 200)
-	ended(t, ctx, c, End{By: Remote, Method: "BYE"})
+	ended(ctx, t, c, End{By: Remote, Method: "BYE"})
 	if s := c.Stats(); s.Updates != 2 || s.ReInvites != 0 {
 		t.Errorf("stats: %+v", s)
 	}

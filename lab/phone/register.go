@@ -105,7 +105,7 @@ func (p *Phone) renew() {
 		if err == nil || p.closed {
 			return
 		}
-		p.log.Warn("The registration was not renewed.", "user", p.cfg.User, "error", err)
+		p.log.Warn("the registration was not renewed", "user", p.cfg.User, "error", err)
 		p.reg.next = p.after(max(time.Second, p.cfg.Expires/10), p.renew)
 	})
 }

@@ -45,7 +45,7 @@ func (p *Phone) receive(data []byte, peer netip.AddrPort) {
 	p.trace(false, peer, data)
 	if err != nil || message.CSeq() == nil || message.CallID() == nil || message.Via() == nil ||
 		message.From() == nil || message.To() == nil {
-		p.log.Debug("A datagram is no complete SIP message.", "peer", peer, "error", err)
+		p.log.Debug("a datagram is no complete SIP message", "peer", peer, "error", err)
 		return
 	}
 	switch message := message.(type) {
@@ -61,7 +61,7 @@ func (p *Phone) receive(data []byte, peer netip.AddrPort) {
 func (p *Phone) write(text []byte, peer netip.AddrPort) {
 	p.trace(true, peer, text)
 	if _, err := p.conn.WriteToUDPAddrPort(text, peer); err != nil {
-		p.log.Debug("A SIP message was not sent.", "peer", peer, "error", err)
+		p.log.Debug("a SIP message was not sent", "peer", peer, "error", err)
 	}
 }
 
