@@ -1,0 +1,90 @@
+package bridge_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/bridge"
+)
+
+// TestIdleWeight holds what an idle daemon may cost: it is measured by the kernel's own count of its processor time, so
+// that other work on the machine does not matter.
+func TestIdleWeight(t *testing.T) {
+	l := lab.ForTest(t, "22", lab.Options{})
+	rec, err := bridge.NewReceiver(t.Context(), l.IP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rec.Close() })
+	bin, err := bridge.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := bridge.Start(t.Context(), l, bridge.Options{Binary: bin, Dir: t.TempDir(), Receiver: rec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	const span = 20 * time.Second
+	before := cpuTime(t, d.Pid())
+	began := time.Now()
+	<-time.NewTimer(span).C
+	used, passed := cpuTime(t, d.Pid())-before, time.Since(began)
+	share := 100 * used.Seconds() / passed.Seconds()
+	rss := resident(t, d.Pid())
+	t.Logf("idle beside Asterisk 22: %.1f MiB resident, %.2f %% of a core", rss, share)
+	if rss >= 30 {
+		t.Errorf("%.1f MiB resident, want less than 30", rss)
+	}
+	if share >= 0.5 {
+		t.Errorf("%.2f %% of a core, want less than 0.5", share)
+	}
+}
+
+// cpuTime reads utime and stime of a process (proc(5)), which count in ticks of 10 ms.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	ticks := 0
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// resident reads the resident size of a process in MiB.
+func resident(t *testing.T, pid int) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(v)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return float64(kb) / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
