@@ -178,6 +178,9 @@ func (r *Reader) fill() error {
 	return err
 }
 
+// unread returns how many bytes are read and not yet taken.
+func (r *Reader) unread() int { return r.end - r.start }
+
 // makeRoom moves the begun message to the front, and doubles the buffer if it fills more than half of it.
 func (r *Reader) makeRoom() {
 	buf := r.buf

@@ -93,12 +93,15 @@ func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error)
 	}
 	l := newLink(conn, c.o)
 	c.stats.logins.Add(1)
-	c.stream.mark(Item{Kind: ItemConnected, At: l.born, Version: version})
+	// Who is told of the connection can use it.
+	c.link.Store(l)
 	c.setStatus(Status{Phase: Up, Version: version})
+	c.stream.mark(Item{Kind: ItemConnected, At: l.born, Version: version})
 	if !quiet {
 		c.tell(ctx)
 	}
 	err = c.serve(ctx, l, quiet)
+	c.setStatus(Status{Phase: Waiting, Err: err})
 	c.stream.mark(Item{Kind: ItemDisconnected, At: time.Now(), Err: err})
 	return time.Since(l.born), err
 }
@@ -111,7 +114,6 @@ func (c *Client) tell(ctx context.Context) {
 
 // serve runs a link that is up until it ends or ctx does, and returns why when nothing of it runs any more.
 func (c *Client) serve(ctx context.Context, l *link, quiet bool) error {
-	c.link.Store(l)
 	var parts sync.WaitGroup
 	parts.Go(func() { l.fail(c.read(l)) })
 	parts.Go(l.write)

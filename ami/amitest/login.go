@@ -46,6 +46,9 @@ func (s *Server) login(session *Session, a ami.Action) {
 		session.Hangup()
 		return
 	}
+	// Nothing that is sent to all comes before the answer, and nothing behind it is missed.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	session.Respond(a, "Success", "Message", "Authentication accepted")
 	if !s.o.Booting && !s.o.NoEvents {
 		session.Event("FullyBooted", "Privilege", "system,all", "Uptime", "11", "LastReload", "11", "Status", "Fully Booted")
@@ -54,8 +57,6 @@ func (s *Server) login(session *Session, a ami.Action) {
 		session.Event("SuccessfulAuth", "Privilege", "security,all", "Severity", "Informational", "Service", "AMI",
 			"AccountID", s.o.Username, "UsingPassword", "0")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	session.loggedIn = true
 	s.logins++
 	s.change()
