@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -100,13 +101,19 @@ func (r *Rules) channelName(name string) string {
 	return name
 }
 
+// contactURI is where the URI of a PJSIP contact begins in what was dialled.
+var contactURI = regexp.MustCompile(`/sips?:.*`)
+
 // dialString renders what was dialled as TECH/resource: Asterisk tells it with or without the technology, and for a
-// PJSIP contact with its URI behind a slash.
+// PJSIP contact with its URI behind a slash. Where Asterisk does not tell it, it is the device.
 func (r *Rules) dialString(leg pbx.Leg) string {
+	if leg.DialString == "" {
+		rung := pbx.Channel{Name: leg.ToName}
+		return r.channelName(rung.Device())
+	}
 	tech, _, _ := strings.Cut(leg.ToName, "/")
 	resource := strings.TrimPrefix(leg.DialString, tech+"/")
-	resource, _, _ = strings.Cut(resource, "/")
-	return r.channelName(tech + "/" + resource)
+	return r.channelName(tech + "/" + contactURI.ReplaceAllString(resource, ""))
 }
 
 // recordFile is the path of a recording below the recordings directory, "" for one that is not there.

@@ -1,0 +1,294 @@
+package coocenter
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/pbx"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// sampleRules are the defaults of api.conf, with a receiver.
+func sampleRules() Rules {
+	return Rules{
+		Push: true, MAC: "68:69:2e:05:0f:9a", DialBeginEvent: "dialbegin", AsteriskDirectory: "/var/spool/asterisk/monitor",
+	}
+}
+
+func coreRules() pbx.Rules {
+	return pbx.Rules{
+		Context:         "from-internal",
+		Timeout:         30 * time.Second,
+		Allow:           regexp.MustCompile(`^[0-9*#+]{1,32}$`),
+		Extensions:      regexp.MustCompile(`^8[0-9]{2}$`),
+		InboundContexts: regexp.MustCompile(`^(from-trunk|from-pstn|from-did).*`),
+		Location:        time.UTC,
+	}
+}
+
+// asterisk is a fake with the extensions 808 (idle), 809 (ringing), 810 (in use) and 811 (not registered), whose live
+// channels a test may set.
+type asterisk struct {
+	*amitest.Server
+	mu       sync.Mutex
+	channels []ami.Message
+}
+
+func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
+	t.Helper()
+	f := &asterisk{Server: amitest.Start(t, o...)}
+	list := func(action, complete string, items func() []ami.Message) {
+		f.Handle(action, func(s *amitest.Session, a ami.Action) { s.List(a, "will follow", items(), complete) })
+	}
+	endpoints, devices := []ami.Message{amitest.NewEvent("EndpointList", "ObjectName", "trunk")}, []ami.Message(nil)
+	for _, x := range [][2]string{{"808", "NOT_INUSE"}, {"809", "RINGING"}, {"810", "INUSE"}, {"811", "UNAVAILABLE"}} {
+		endpoints = append(endpoints, amitest.NewEvent("EndpointList", "ObjectName", x[0]))
+		devices = append(devices, amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/"+x[0], "State", x[1]))
+	}
+	list("PJSIPShowEndpoints", "EndpointListComplete", func() []ami.Message { return endpoints })
+	list("ExtensionStateList", "ExtensionStateListComplete", func() []ami.Message { return nil })
+	list("DeviceStateList", "DeviceStateListComplete", func() []ami.Message { return devices })
+	list("CoreShowChannels", "CoreShowChannelsComplete", func() []ami.Message {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.channels
+	})
+	f.Handle("CoreSettings", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "AsteriskVersion", "22.0.0") })
+	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Command output follows", "Output", "  Log unanswered calls:       Yes", "Output", "    cdr_manager")
+	})
+	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Originate successfully queued")
+	})
+	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
+		var ended []ami.Message
+		if strings.Contains(a.Get("Channel"), "810") {
+			ended = []ami.Message{amitest.NewEvent("ChannelHungup", "Channel", "PJSIP/810-00000001")}
+		}
+		s.List(a, "Channels hung up will follow", ended, "ChannelsHungupListComplete")
+	})
+	return f
+}
+
+// rig is the chain from the manager's socket to the outbox, and the dialect's HTTP interface.
+type rig struct {
+	t      *testing.T
+	fake   *asterisk
+	path   string // of the database
+	sw     *pbx.Switch
+	events *Events
+	api    *API
+	outbox *webhook.Outbox
+	sender *webhook.Sender
+	web    http.Handler
+	log    *logBuffer
+	close  func() // ends everything in the daemon's order
+}
+
+type rigOptions struct {
+	path  string
+	rules *Rules
+	limit int // failed authentications a minute, 0 = 20
+	now   func() time.Time
+}
+
+func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
+	t.Helper()
+	if o.path == "" {
+		o.path = filepath.Join(t.TempDir(), "test.db")
+	}
+	rules := sampleRules()
+	if o.rules != nil {
+		rules = *o.rules
+	}
+	if o.limit == 0 {
+		o.limit = 20
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	r := &rig{t: t, fake: f, path: o.path, log: &logBuffer{}}
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	ctx := context.Background()
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: o.path, Logger: log})
+	r.must(err)
+	options := f.Options()
+	options.Want, options.Logger = pbx.Wanted, log
+	client := ami.New(options)
+	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Logger: log})
+	r.must(err)
+	r.outbox, err = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
+	r.must(err)
+	r.sender = webhook.NewSender(r.outbox, webhook.SenderOptions{Logger: log})
+	r.events = NewEvents(r.sw, r.outbox, rules, log)
+	r.api = NewAPI(r.sw, httpd.NewLimiter(o.limit, time.Minute), rules, o.now, log)
+	server, err := httpd.New(httpd.Options{
+		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+		Registry: prometheus.NewRegistry(), Logger: log,
+	})
+	r.must(err)
+	r.api.Mount(server)
+	r.web = server.Handler()
+	r.start(ctx, client, db)
+	return r
+}
+
+// start runs the parts and prepares their end.
+func (r *rig) start(ctx context.Context, client *ami.Client, db *sqlite.DB) {
+	background := func(run func(context.Context) error) (stop func()) {
+		ctx, cancel := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- run(ctx) }()
+		return func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.t.Error(err)
+			}
+		}
+	}
+	drained := func(run func(context.Context) error) (wait func()) {
+		done := make(chan error, 1)
+		go func() { done <- run(ctx) }()
+		return func() {
+			if err := <-done; err != nil {
+				r.t.Error(err)
+			}
+		}
+	}
+	stopDB, stopSender := background(db.Run), background(r.sender.Run)
+	waitEvents, waitSwitch := drained(r.events.Run), drained(r.sw.Run)
+	stopLink := background(client.Run)
+	r.close = sync.OnceFunc(func() {
+		stopLink()
+		waitSwitch()
+		waitEvents()
+		r.sw.Settle()
+		stopSender()
+		stopDB()
+		if err := db.Close(); err != nil {
+			r.t.Error(err)
+		}
+	})
+	r.t.Cleanup(r.close)
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// complete waits until the picture of Asterisk is complete.
+func (r *rig) complete() *rig {
+	r.t.Helper()
+	r.until("the picture", func() bool { return r.sw.Status().Complete })
+	return r
+}
+
+// until waits for a condition that nothing can be awaited for.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	deadline, look := time.NewTimer(patience), time.NewTicker(2*time.Millisecond)
+	defer deadline.Stop()
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			r.t.Fatalf("waited %s for %s; the log:\n%s", patience, what, r.log)
+		}
+	}
+}
+
+// play sends a capture and waits until all that it caused is stored.
+func (r *rig) play(capture string) {
+	r.t.Helper()
+	r.fake.Play(capture)
+	r.fake.Event("ExtensionStatus", "Exten", "899", "Context", "hints", "Hint", "PJSIP/899", "Status", "0", "StatusText", "Idle")
+	r.until("the last event of "+capture, func() bool {
+		list, err := r.outbox.List(r.t.Context(), webhook.Filter{Kind: "extensionstatus", Key: "ext:899", Limit: 1})
+		r.must(err)
+		return len(list) == 1
+	})
+}
+
+// stored returns all events in the outbox in the order in which they were put, with their bodies. Those of the
+// extensions that the fake has by itself, and of the sign at the end of a capture, are left out.
+func (r *rig) stored() []webhook.Record {
+	r.t.Helper()
+	list, err := r.outbox.List(r.t.Context(), webhook.Filter{Limit: 100_000})
+	r.must(err)
+	var out []webhook.Record
+	for i := len(list) - 1; i >= 0; i-- {
+		switch list[i].Key {
+		case "ext:808", "ext:809", "ext:810", "ext:811", "ext:899":
+			continue
+		}
+		rec, err := r.outbox.Show(r.t.Context(), list[i].ID)
+		r.must(err)
+		out = append(out, rec)
+	}
+	return out
+}
+
+// request is one call of the HTTP interface; header holds names and values by turns.
+func (r *rig) request(method, target, body string, header ...string) *httptest.ResponseRecorder {
+	r.t.Helper()
+	var reader io.Reader = http.NoBody
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req := httptest.NewRequestWithContext(r.t.Context(), method, target, reader)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	rec := httptest.NewRecorder()
+	r.web.ServeHTTP(rec, req)
+	return rec
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String returns what was logged so far.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
