@@ -119,22 +119,23 @@ type change struct {
 func (c *change) empty() bool { return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 }
 
 func (c *change) apply(tx *sql.Tx) error {
+	ctx := context.Background() // the writer commits what it has begun
 	for id, body := range c.calls {
 		query, args := `INSERT INTO pbx_open_calls (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`, []any{id, body}
 		if body == nil {
 			query, args = `DELETE FROM pbx_open_calls WHERE id = ?`, []any{id}
 		}
-		if _, err := tx.Exec(query, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 			return fmt.Errorf("open call: %w", err)
 		}
 	}
 	for n, st := range c.extens {
-		if _, err := tx.Exec(`INSERT INTO pbx_extensions (number, state) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET state = excluded.state`, n, st); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_extensions (number, state) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET state = excluded.state`, n, st); err != nil {
 			return fmt.Errorf("extension state: %w", err)
 		}
 	}
 	for _, n := range c.removed {
-		if _, err := tx.Exec(`DELETE FROM pbx_extensions WHERE number = ?`, n); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM pbx_extensions WHERE number = ?`, n); err != nil {
 			return fmt.Errorf("extension state: %w", err)
 		}
 	}

@@ -161,7 +161,7 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 			}
 			legs[e.Leg.ToID] = "begun"
 		case DialEnded:
-			if was := legs[e.Leg.ToID]; was != "begun" && !(torn && was == "") {
+			if was := legs[e.Leg.ToID]; was != "begun" && (!torn || was != "") {
 				t.Errorf("leg %s ended in state %q", e.Leg.ToName, legs[e.Leg.ToID])
 			}
 			legs[e.Leg.ToID] = "ended"

@@ -27,7 +27,7 @@ type Options struct {
 	Dir      string    // for its configuration and database; kept between runs
 	Receiver *Receiver // nil = no URL
 	WebKey   string
-	Username string    // of the manager; "" = the lab's, with its secret
+	Username string // of the manager; "" = the lab's, with its secret
 	Secret   string
 	Extra    string    // more lines of api.conf
 	Log      io.Writer // nil = kept for Log only

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/dialbridge/dialbridge/lab/bridge"
@@ -39,7 +38,6 @@ func (s *stepper) end() {
 // screen prints events as they arrive.
 type screen struct {
 	receiver *bridge.Receiver
-	mu       sync.Mutex
 	shown    int
 	began    time.Time
 	latency  []time.Duration
