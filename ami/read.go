@@ -54,7 +54,6 @@ func (c *Client) take(l *link, at time.Time) error {
 	if !c.stream.put(b) {
 		return fmt.Errorf("%w: more than %d bytes wait", ErrStuck, c.o.Queue)
 	}
-	c.stats.events.Add(uint64(len(b.items)))
 	return end
 }
 

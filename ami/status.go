@@ -68,7 +68,7 @@ func (c *Client) enter(p Phase) {
 // Stats are counts since the client was made.
 type Stats struct {
 	Logins    uint64 // connections that came up
-	Bytes     uint64 // read from the socket
+	Bytes     uint64 // read from the socket after the login
 	Events    uint64 // put into the stream
 	Unwanted  uint64 // events that Want refused
 	Torn      uint64 // messages that are neither event nor response at their first line
@@ -78,14 +78,14 @@ type Stats struct {
 }
 
 type counters struct {
-	logins, bytes, events, unwanted, torn, oversized, late atomic.Uint64
+	logins, bytes, unwanted, torn, oversized, late atomic.Uint64
 }
 
 // Stats returns the counts now.
 func (c *Client) Stats() Stats {
 	n := &c.stats
 	return Stats{
-		Logins: n.logins.Load(), Bytes: n.bytes.Load(), Events: n.events.Load(), Unwanted: n.unwanted.Load(),
+		Logins: n.logins.Load(), Bytes: n.bytes.Load(), Events: c.stream.count(), Unwanted: n.unwanted.Load(),
 		Torn: n.torn.Load(), Oversized: n.oversized.Load(), Late: n.late.Load(), Waiting: c.stream.size(),
 	}
 }

@@ -14,6 +14,7 @@ type stream struct {
 	mu      sync.Mutex
 	waiting []batch
 	bytes   int
+	events  uint64 // put so far
 	closed  bool
 	changed chan struct{} // capacity 1: something was put, or the end has come
 	room    chan struct{} // capacity 1: something was taken
@@ -40,6 +41,7 @@ func (s *stream) put(b batch) bool {
 	if s.bytes > 0 && s.bytes+b.bytes > s.limit {
 		return false
 	}
+	s.events += uint64(len(b.items))
 	s.add(b)
 	return true
 }
@@ -62,6 +64,13 @@ func (s *stream) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bytes
+}
+
+// count returns how many events were put so far.
+func (s *stream) count() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events
 }
 
 // close says that no more will be put.
