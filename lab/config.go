@@ -36,7 +36,8 @@ var runFolders = []string{
 	"spool/monitor", "spool/recording", "spool/outgoing", "spool/tmp", "spool/voicemail", "spool/system",
 }
 
-// otherDriver are the files that a SIP driver must not find: Asterisk 16 has both, and both would listen on port 5060.
+// otherDriver are the files of the SIP driver that is not used. They stay empty: Asterisk 16 has both drivers, and both
+// would listen on port 5060.
 var otherDriver = map[string][]string{
 	"SIP":   {"pjsip.conf", "pjsip_wizard.conf", "sorcery.conf"},
 	"PJSIP": {"sip.conf"},
@@ -57,11 +58,10 @@ func fill(dir string, s settings) error {
 		return fmt.Errorf("lab configuration: %w", err)
 	}
 	for _, t := range all.Templates() {
-		if slices.Contains(otherDriver[s.Tech], t.Name()) {
-			continue
-		}
 		var text strings.Builder
-		if err := t.Execute(&text, s); err != nil {
+		if slices.Contains(otherDriver[s.Tech], t.Name()) {
+			text.WriteString("; Not used.\n")
+		} else if err := t.Execute(&text, s); err != nil {
 			return fmt.Errorf("lab configuration: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, "etc", t.Name()), []byte(text.String()), 0o644); err != nil {

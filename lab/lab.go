@@ -75,7 +75,7 @@ type Lab struct {
 }
 
 // Start runs an Asterisk and waits until it is fully booted. The first time, it builds the version's root directory,
-// which takes half a minute and needs root, Debian's archive and mmdebstrap. The caller must Close the lab.
+// which takes about half a minute and needs root, Debian's archive and mmdebstrap. The caller must Close the lab.
 func Start(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{log: o.Logger}
 	if l.log == nil {

@@ -20,29 +20,33 @@ import (
 // suites are the Debian releases that carry each version of Asterisk.
 var suites = map[string]string{"16": "bullseye", "22": "forky"}
 
-// recipe is the command that makes the root directory of a version, without the directory's name.
+// recipe is the command that makes the root directory of a version, without the directory's name. The packages are
+// unpacked only: that takes half the time, and what their scripts would set up, no run needs (rootLinks).
 func recipe(version string) []string {
-	args := []string{
-		"mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
+	return []string{
+		"mmdebstrap", "--variant=extract", "--mode=root", "--format=directory",
 		`--aptopt=Acquire::Check-Valid-Until "false"`,
-		"--include=asterisk,asterisk-core-sounds-en-gsm,mount",
+		"--include=asterisk,asterisk-core-sounds-en-gsm,base-files,coreutils,dash,mount",
+		suites[version],
 	}
-	for _, folder := range []string{"doc", "doc-base", "info", "lintian", "locale", "man"} {
-		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+folder+"/*")
-	}
-	return append(args, suites[version])
 }
 
 // trimmed are the folders of a root directory that Asterisk does not need.
-var trimmed = []string{"var/cache/apt", "var/lib/apt/lists", "usr/share/perl", "usr/share/zoneinfo"}
+var trimmed = []string{
+	"usr/share/doc", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/man", "usr/share/perl",
+	"usr/share/zoneinfo", "var/cache/apt", "var/lib/apt/lists",
+}
 
 // rootFiles are the files of a root directory that differ from Debian's. No name server is asked: Asterisk must reach
 // nothing outside. The time zone is a plain file, so that a run can put its own in its place.
 var rootFiles = map[string]string{"etc/resolv.conf": "nameserver 127.0.0.1\n", "etc/localtime": utcZone}
 
+// rootLinks are those that the packages' scripts would make, and where they lead.
+var rootLinks = map[string]string{"usr/share/asterisk/sounds/en": "en_US_f_Allison"}
+
 // rootName changes with the recipe, so that a root directory of an older recipe is not taken for a new one.
 func rootName(version string) string {
-	sum := sha256.Sum256(fmt.Append(nil, recipe(version), trimmed, rootFiles))
+	sum := sha256.Sum256(fmt.Append(nil, recipe(version), trimmed, rootFiles, rootLinks))
 	return version + "-" + hex.EncodeToString(sum[:4])
 }
 
@@ -101,12 +105,12 @@ func buildRoot(ctx context.Context, cache, version string, log *slog.Logger) err
 }
 
 func fillRoot(ctx context.Context, dir, version string) error {
-	args := append(recipe(version), dir)
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	// Namespaces of its own, so that all of it dies with this process and nothing that it mounts is left on the host.
+	args := append([]string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc"}, recipe(version)...)
+	cmd := exec.CommandContext(ctx, "unshare", append(args, dir)...)
+	cmd.WaitDelay = time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	// A mount namespace of its own, so that nothing that it mounts below dir can be left behind on the host.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	p, err := startProcess(cmd)
 	if err != nil {
@@ -116,25 +120,28 @@ func fillRoot(ctx context.Context, dir, version string) error {
 	if p.err != nil {
 		return fmt.Errorf("lab root: mmdebstrap %s: %w\n%s", suites[version], p.err, tail(output.String(), 20))
 	}
+	return finishRoot(dir)
+}
+
+// finishRoot makes of what mmdebstrap unpacked what Asterisk needs.
+func finishRoot(dir string) error {
+	errs := []error{os.Chmod(dir, 0o755), os.MkdirAll(filepath.Join(dir, "lab"), 0o755)}
 	for _, folder := range trimmed {
-		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
-			return fmt.Errorf("lab root: %w", err)
-		}
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, folder)))
 	}
 	for name, text := range rootFiles {
 		file := filepath.Join(dir, name)
-		// It may be a link to what was trimmed.
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("lab root: %w", err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return fmt.Errorf("lab root: %w", err)
-		}
+		errs = append(errs, os.RemoveAll(file)) // it may be a link to what was trimmed
+		errs = append(errs, os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644))
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
+	for name, target := range rootLinks {
+		link := filepath.Join(dir, name)
+		errs = append(errs, os.RemoveAll(link), os.MkdirAll(filepath.Dir(link), 0o755), os.Symlink(target, link))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("lab root: %w", err)
 	}
-	return os.MkdirAll(filepath.Join(dir, "lab"), 0o755)
+	return nil
 }
 
 // removeStale removes what an interrupted build left, and root directories of older recipes that nobody uses.
