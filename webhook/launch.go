@@ -23,12 +23,18 @@ func (l *loop) launch(now time.Time) time.Duration {
 		return l.probe(e, now)
 	}
 	for range maxLaunches {
-		if l.inFlight >= l.breaker.allowed(e.target.Concurrency) || len(l.ready) == 0 {
+		if len(l.ready) == 0 || !l.mayLaunch(e.target.Concurrency) {
 			return l.untilDue(now)
 		}
 		l.start(e, heap.Pop(&l.ready).(*line), now, false)
 	}
 	return 0
+}
+
+// mayLaunch also bounds what has ended and is not marked in the file yet: after a crash that is sent twice. A disk that is slower than
+// the receiver slows the sender down instead.
+func (l *loop) mayLaunch(concurrency int) bool {
+	return l.inFlight < l.breaker.allowed(concurrency) && l.inFlight+len(l.settling) < unsettled*concurrency
 }
 
 // untilDue returns when the next line is due, at most pollEvery.
