@@ -88,6 +88,7 @@ func connect(ctx context.Context, t *testing.T, from, to *phone.Phone) (out, in 
 	t.Helper()
 	out, err := from.Dial(ctx, to.Number())
 	must(t, err)
+	must(t, out.Ringing(ctx)) // says so when Asterisk refuses the call
 	in, err = to.Accept(ctx)
 	must(t, err)
 	must(t, out.Answered(ctx))
@@ -331,6 +332,7 @@ func (b bench) blindTransfer(t *testing.T) {
 	to := b.phone(ctx, t, "802", phone.Behaviour{})
 	third := b.phone(ctx, t, "803", phone.Behaviour{RingFor: 100 * time.Millisecond})
 	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in) // REFER before the calls are bridged is refused by chan_sip
 	must(t, in.Refer(ctx, "803"))
 	transferred(ctx, t, in)
 	last, err := third.Accept(ctx)
@@ -345,7 +347,8 @@ func (b bench) blindTransferFails(t *testing.T) {
 	ctx := deadline(t)
 	from := b.phone(ctx, t, "801", phone.Behaviour{})
 	to := b.phone(ctx, t, "802", phone.Behaviour{})
-	_, in := connect(ctx, t, from, to)
+	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in)
 	var refused *phone.StatusError
 	if err := in.Refer(ctx, "777"); !errors.As(err, &refused) || refused.Code < 400 {
 		t.Errorf("transfer to nobody: %v, want it refused", err)
@@ -358,6 +361,7 @@ func (b bench) attendedTransfer(t *testing.T) {
 	to := b.phone(ctx, t, "802", phone.Behaviour{})
 	third := b.phone(ctx, t, "803", phone.Behaviour{})
 	out, in := connect(ctx, t, from, to)
+	talk(ctx, t, out, in)
 	must(t, in.Hold(ctx))
 	consult, last := connect(ctx, t, to, third)
 	talk(ctx, t, consult, last)

@@ -20,7 +20,8 @@ type referral struct {
 
 // Refer transfers the other side to a number or URI (blind transfer): it sends REFER and follows the NOTIFYs until the final
 // status. A refusal of the REFER or of the new call is a *StatusError of Method REFER or NOTIFY, and the call goes on. After
-// success the phone hangs up, as desk phones do (RFC 5589 6.1), unless the other side was first.
+// success the phone hangs up, as desk phones do (RFC 5589 6.1), unless the other side was first. chan_sip refuses to transfer
+// a call in the first moments after its answer, when it is not bridged yet: wait with Call.Heard.
 func (c *Call) Refer(ctx context.Context, target string) error {
 	uri, err := c.p.targetURI(target)
 	if err != nil {
