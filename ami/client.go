@@ -46,16 +46,17 @@ type Options struct {
 
 // A Client keeps one connection to Asterisk. All methods but Run may be called at any time from any goroutine.
 type Client struct {
-	o       Options
-	stream  *stream
-	reader  *Reader // of the current connection; its buffer is used again by the next
-	names   names
-	expect  int                  // events of the last read, for the size of the next batch
-	gap     bool                 // the next event follows something torn
-	link    atomic.Pointer[link] // nil while nobody is logged in
-	counter atomic.Uint64        // of actions, for their ActionIDs
-	started atomic.Bool
-	stats   counters
+	o        Options
+	stream   *stream
+	reader   *Reader // of the current connection; its buffer is used again by the next
+	names    names
+	expect   int                  // events of the last read, for the size of the next batch
+	gap      bool                 // the next event follows something torn
+	answered bool                 // the last read had an answer in it
+	link     atomic.Pointer[link] // nil while nobody is logged in
+	counter  atomic.Uint64        // of actions, for their ActionIDs
+	started  atomic.Bool
+	stats    counters
 
 	mu     sync.Mutex
 	status Status

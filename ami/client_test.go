@@ -437,3 +437,49 @@ func TestActionsWhileEventsStream(t *testing.T) {
 		r.expectEvent(t, "Noise")
 	}
 }
+
+func TestActionsInARowAreNotHeldUp(t *testing.T) {
+	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
+		r := up(t, srv, srv.Options())
+		for range 200 {
+			if _, err := r.Do(t.Context(), ami.NewAction("Ping")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		for range 1000 {
+			if _, err := r.Do(t.Context(), ami.NewAction("Ping")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("the answers were held up for %s", took)
+		}
+	})
+}
+
+// TestEventsGatherUnderLoad counts batches: one each without a pause.
+func TestEventsGatherUnderLoad(t *testing.T) {
+	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
+		r := up(t, srv, srv.Options())
+		go func() {
+			for range 10_000 {
+				srv.Event("Noise")
+				time.Sleep(100 * time.Microsecond)
+			}
+		}()
+		batches, events := 0, 0
+		for events < 10_000 {
+			batches++
+			for _, i := range <-r.Stream() {
+				events++
+				if late := time.Since(i.At); late > 0 {
+					t.Fatalf("handed over %s after the read", late)
+				}
+			}
+		}
+		if batches > 2000 {
+			t.Errorf("%d batches", batches)
+		}
+	})
+}

@@ -10,8 +10,8 @@ import (
 
 // Asterisk writes every event by itself, and at 15,000 events a second waking up for each costs several times what the
 // events cost. When a read has waited for less than busyWait on the average of the last ones, the reader pauses before
-// the next, so that events gather in the kernel. It does not when they gather by themselves, nor while an action waits
-// for its answer.
+// the next, so that events gather in the kernel. It does not when they gather by themselves, nor while actions are
+// answered or wait for it.
 const (
 	busyWait  = time.Millisecond
 	busyBytes = 32 << 10
@@ -24,8 +24,12 @@ const (
 func (c *Client) read(l *link) error {
 	at, wait, n := time.Now(), longWait, 0
 	for {
+		c.answered = false
 		if err := c.take(l, at); err != nil {
 			return err
+		}
+		if c.answered {
+			wait = longWait
 		}
 		if wait < busyWait && n < busyBytes && l.waiting.Load() == 0 {
 			time.Sleep(busyPause)
@@ -144,7 +148,9 @@ func (c *Client) torn() {
 // us to go.
 func (c *Client) response(l *link, m Message) error {
 	id := m.Get("ActionID")
-	if !l.answer(id, m) && id != pingID {
+	if l.answer(id, m) {
+		c.answered = true
+	} else if id != pingID && id != logoffID {
 		c.stats.late.Add(1)
 	}
 	switch m.Get("Response") {

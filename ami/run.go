@@ -68,8 +68,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// session is the life of one connection. It returns how long it was up, or neverUp, and why it ended. A quiet one is not told
-// of before it has lasted.
+// session is the life of one connection. It returns how long it was up, or neverUp, and why it ended. A quiet one is
+// not told of before it has lasted.
 func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error) {
 	c.enter(Connecting)
 	conn, err := c.dial(ctx)
@@ -166,7 +166,7 @@ func (c *Client) watch(ctx context.Context, l *link, quiet bool) {
 
 // logoff tells Asterisk that we go, and gives it a second to say goodbye.
 func (c *Client) logoff(l *link) {
-	l.send("Logoff", "ami-logoff")
+	l.send("Logoff", logoffID)
 	timer := time.NewTimer(goodbye)
 	defer timer.Stop()
 	select {
@@ -175,4 +175,8 @@ func (c *Client) logoff(l *link) {
 	}
 }
 
-const pingID = "ami-ping"
+// ActionIDs of what nobody waits for.
+const (
+	pingID   = "ami-ping"
+	logoffID = "ami-logoff"
+)
