@@ -20,6 +20,7 @@ var scenes = []struct {
 }{
 	{name: "inside", play: inside},
 	{name: "busy", play: busy},
+	{name: "absent", play: absent},
 	{name: "forwarded", play: forwarded},
 	{name: "outbound", play: outbound},
 	{name: "inbound", play: inbound},
@@ -31,6 +32,7 @@ var scenes = []struct {
 	{name: "menu timeout", play: menuTimeout},
 	{name: "menu to phone", play: menuToPhone},
 	{name: "queue login", play: queueLogin},
+	{name: "features", play: features},
 	{name: "parking", play: parking},
 	{name: "conference", play: conference},
 	{name: "phone made in files", play: madeInFiles},
@@ -67,6 +69,20 @@ func busy(s scene) {
 	s.must(err)
 	if end.Code != 486 {
 		s.Errorf("the caller is told %s", end)
+	}
+}
+
+// A phone that is not there: the call record has no other side, and is written all the same.
+func absent(s scene) {
+	p := s.phones("801")
+	out, err := p[0].Dial(s.ctx, "820")
+	s.must(err)
+	if end, err := out.Ended(s.ctx); err != nil || end.Code < 400 {
+		s.Errorf("the caller is told %s, %v", end, err)
+	}
+	fields := s.record("801 to 820", func(f []string) bool { return f[1] == "801" && f[2] == "820" })
+	if fields[6] != "" || fields[14] != "FAILED" {
+		s.Errorf("the call record is %q", fields)
 	}
 }
 
@@ -216,6 +232,42 @@ func queueLogin(s scene) {
 	if members := mustCLI(s.T, s.lab, "queue show 631"); strings.Contains(members, "/805") {
 		s.Errorf("805 is still logged in: %s", members)
 	}
+}
+
+func features(s scene) {
+	p := s.phones("806", "801")
+	press := func(code string) {
+		s.Helper()
+		call, err := p[0].Dial(s.ctx, code)
+		s.must(err)
+		_, err = call.Ended(s.ctx)
+		s.must(err)
+	}
+	paused := func() bool { return strings.Contains(mustCLI(s.T, s.lab, "queue show 631"), "paused") }
+	press("*45")
+	press("*46")
+	if !paused() {
+		s.Error("*46 does not pause")
+	}
+	press("*46")
+	if paused() {
+		s.Error("*46 a second time does not go on")
+	}
+	press("*45")
+	press("*78")
+	out, err := p[1].Dial(s.ctx, "806")
+	s.must(err)
+	if end, err := out.Ended(s.ctx); err != nil || end.Code != 486 {
+		s.Errorf("a phone that is not to be disturbed: %s, %v", end, err)
+	}
+	press("*79")
+	out, in := s.ring(p[1], "806", p[0])
+	s.talk(out, in)
+	s.hangUp(out, in)
+	echo, err := p[0].Dial(s.ctx, "*43")
+	s.must(err)
+	s.talk(echo)
+	s.must(echo.Hangup(s.ctx))
 }
 
 func parking(s scene) {

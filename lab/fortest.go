@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"log/slog"
 	"testing"
 )
 
@@ -9,6 +10,9 @@ import (
 func ForTest(t testing.TB, version string, o Options) *Lab {
 	t.Helper()
 	o.Version = version
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
 	l, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatalf("no Asterisk %s for this test: %v", version, err)
