@@ -116,7 +116,7 @@ func TestToolBesideTheDaemon(t *testing.T) {
 	})
 	srv := serve(t, rec)
 	r := newRig(t, rigOptions{})
-	r.send(Target{URL: srv.URL, PoisonAttempts: 1, PoisonSpan: time.Nanosecond})
+	r.send(Target{URL: srv.URL, PoisonAttempts: 1, PoisonSpan: time.Nanosecond, RetryMax: 10 * time.Millisecond})
 	r.put(event("a", 0), event("a", 1))
 	r.waitFor("dead letters", func() bool { return r.status().Total.Dead == 2 })
 	rec.setRule(nil)

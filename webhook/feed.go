@@ -2,9 +2,13 @@ package webhook
 
 import "sync"
 
-const maxFeed = 4096 // events that wait in memory for the sender; beyond it they are read from the file
+// What waits in memory for the sender; beyond it events are read from the file.
+const (
+	maxFeed      = 4096
+	maxFeedBytes = 8 << 20
+)
 
-// feed carries what was committed from the writer to the sender. It holds no more than maxFeed events: what does not
+// feed carries what was committed from the writer to the sender. What does not
 // fit is in the file all the same.
 type feed struct {
 	mu      sync.Mutex
@@ -12,6 +16,7 @@ type feed struct {
 	stored  []item
 	removed []gone
 	settled []int64 // rows whose end is durable
+	bytes   int     // of stored's bodies
 	missed  bool    // stored does not hold everything
 	reset   bool    // rows have changed in ways that only the file tells
 }
@@ -19,11 +24,13 @@ type feed struct {
 func (f *feed) put(stored []item, removed []gone) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.stored)+len(stored) > maxFeed {
-		f.missed = true
-	}
-	if !f.missed {
-		f.stored = append(f.stored, stored...)
+	for i := range stored {
+		f.missed = f.missed || len(f.stored) >= maxFeed || f.bytes >= maxFeedBytes
+		if f.missed {
+			break
+		}
+		f.stored = append(f.stored, stored[i])
+		f.bytes += len(stored[i].body)
 	}
 	if len(f.removed)+len(removed) > maxFeed {
 		f.removed, f.reset = nil, true
@@ -66,6 +73,6 @@ func (f *feed) take() news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := news{stored: f.stored, removed: f.removed, settled: f.settled, missed: f.missed, reset: f.reset}
-	f.stored, f.removed, f.settled, f.missed, f.reset = nil, nil, nil, false, false
+	f.stored, f.removed, f.settled, f.bytes, f.missed, f.reset = nil, nil, nil, 0, false, false
 	return n
 }
