@@ -152,7 +152,7 @@ func TestNothingIsStoredWithoutAReceiver(t *testing.T) {
 		t.Error("Off is true with a receiver")
 	}
 	r.play(filepath.Join(captures, "22-internal-busy.ami"))
-	if diff := cmp.Diff([]string{"dialbegin", "dialend", "cdr", "hangup"}, kinds(r.stored())); diff != "" {
+	if diff := cmp.Diff([]string{"dialbegin", "dialend", "cdr", "cdr", "hangup"}, kinds(r.stored())); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 }
