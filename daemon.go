@@ -23,11 +23,12 @@ import (
 
 // daemon holds all parts and how they hang together.
 type daemon struct {
-	cfg    *conf.Config // the running one; replaced by reload on the goroutine of run
-	load   func() (*conf.Config, error)
-	log    *slog.Logger
-	level  *slog.LevelVar
-	notify *sd.Notifier
+	cfg     *conf.Config // the running one; replaced by reload on the goroutine of run
+	started *conf.Config // as at the start: what needs a restart is compared with it
+	load    func() (*conf.Config, error)
+	log     *slog.Logger
+	level   *slog.LevelVar
+	notify  *sd.Notifier
 
 	db       *sqlite.DB
 	client   *ami.Client
@@ -43,7 +44,7 @@ type daemon struct {
 
 // build makes all parts, opens the database and the listeners, and starts nothing.
 func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
-	d := &daemon{cfg: cfg, log: log, level: level}
+	d := &daemon{cfg: cfg, started: cfg, log: log, level: level}
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Logger: log})
 	if err != nil {
 		return nil, err
@@ -140,7 +141,8 @@ func ariOptions(cfg *conf.Config) ari.Options {
 func pbxRules(cfg *conf.Config) pbx.Rules {
 	r := pbx.Rules{
 		Context: cfg.Dial.Context, Timeout: cfg.Dial.Timeout, Allow: cfg.Dial.Allow,
-		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
+		QueueMember: cfg.Calls.QueueMember,
+		Extensions:  cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
 	}
 	if cfg.Dial.Technology != "auto" {
 		r.Technology = cfg.Dial.Technology

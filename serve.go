@@ -157,7 +157,7 @@ func (d *daemon) reload() {
 		d.log.Error("configuration was not reloaded, the running one stays", "error", err)
 		return
 	}
-	for _, key := range conf.Changed(d.cfg, fresh) {
+	for _, key := range conf.Changed(d.started, fresh) {
 		d.log.Warn("change takes effect after a restart", "key", key)
 	}
 	d.cfg = fresh

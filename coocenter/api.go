@@ -23,11 +23,12 @@ type API struct {
 	log      *slog.Logger
 	now      func() time.Time // in the time zone in which the token's day is counted
 	rules    atomic.Pointer[Rules]
+	answers  *answers
 }
 
 // NewAPI makes the dialect's routes over a switch. now must return times in the configured time zone.
 func NewAPI(sw *pbx.Switch, failures *httpd.Limiter, rules Rules, now func() time.Time, log *slog.Logger) *API {
-	a := &API{sw: sw, failures: failures, log: log, now: now}
+	a := &API{sw: sw, failures: failures, log: log, now: now, answers: newAnswers()}
 	a.rules.Store(&rules)
 	return a
 }
@@ -53,11 +54,24 @@ type route struct {
 // routes is the one table of endpoints; README.md lists the same.
 func (a *API) routes() []route {
 	read := []string{http.MethodGet, http.MethodPost} // the vendor's two documents differ
+	post := []string{http.MethodPost}
 	return []route{
 		{read, "/extensions/current-calls", a.currentCalls},
+		{read, "/extensions/extension-status", a.extensionStatus},
 		{read, "/extensions/extension-hints-status", a.hintsStatus},
-		{[]string{http.MethodPost}, "/extensions/click-number", a.clickNumber},
-		{[]string{http.MethodPost}, "/extensions/hangup", a.hangup},
+		{read, "/queues/queue-info", a.queueInfo},
+		{post, "/queues/agent-pause", a.agentPause},
+		{post, "/queues/agent-login", a.agentLogin},
+		{post, "/queues/agent-logout", a.agentLogout},
+		{post, "/extensions/click-number", a.once(a.clickNumber)},
+		{post, "/extensions/hangup", a.hangup},
+		{post, "/extensions/transfer", a.transfer},
+		{post, "/extensions/extenSpy", a.extenSpy},
+		// the newer paths of the same vendor
+		{post, "/plugin-asterisk/extension/click-number", a.once(a.clickNumber)},
+		{post, "/plugin-asterisk/extension/hangup", a.hangup},
+		{post, "/plugin-asterisk/extension/transfer", a.transfer},
+		{post, "/plugin-asterisk/extension/extension-spy", a.extenSpy},
 	}
 }
 

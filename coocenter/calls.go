@@ -1,7 +1,9 @@
 package coocenter
 
 import (
-	"errors"
+	"net/http"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -9,26 +11,53 @@ import (
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
+const (
+	longestRing = 300   // seconds
+	longestCall = 86400 // seconds
+)
+
+// originated is what click-number tells of the call that it has ordered.
+type originated struct {
+	UniqueID string `json:"uniqueid"`
+}
+
 // clickNumber rings src and, when it answers, dials dst from it.
 func (a *API) clickNumber(c echo.Context) error {
 	p, err := httpd.ReadParams(c)
 	if err != nil {
 		return err
 	}
-	src, err := p.Require("src")
+	r, err := dialRequest(p)
 	if err != nil {
 		return err
 	}
-	dst, err := p.Require("dst")
-	if err != nil {
-		return err
-	}
-	id, err := a.sw.Dial(traced(c), pbx.DialRequest{From: pbx.ParseExten(src), To: string(pbx.ParseExten(dst))})
+	id, err := a.sw.Dial(traced(c), r)
 	if err != nil {
 		return failure(err, "Extension does not exist.")
 	}
 	a.log.Info("call originated", "call", id, "request_id", httpd.RequestID(c.Request().Context()))
-	return success(c, "Originate successfully queued", nil)
+	return success(c, "Originate successfully queued", originated{UniqueID: string(id)})
+}
+
+func dialRequest(p httpd.Params) (r pbx.DialRequest, err error) {
+	if r.From, err = p.Require("src"); err != nil {
+		return r, err
+	}
+	if r.To, err = p.Require("dst"); err != nil {
+		return r, err
+	}
+	ring, err := p.Int("timeout", 0, 1, longestRing)
+	if err != nil {
+		return r, err
+	}
+	limit, err := p.Int("limitSec", 0, 1, longestCall)
+	if err != nil {
+		return r, err
+	}
+	r.From, r.To = string(pbx.ParseExten(r.From)), string(pbx.ParseExten(r.To))
+	r.Timeout, r.Limit = time.Duration(ring)*time.Second, time.Duration(limit)*time.Second
+	r.CallerID = p.Get("callerid")
+	return r, nil
 }
 
 // hangup ends all channels of an extension.
@@ -41,12 +70,73 @@ func (a *API) hangup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.sw.HangupExtension(traced(c), pbx.ParseExten(exten))
-	if errors.Is(err, pbx.ErrNotFound) {
+	if _, err := a.sw.HangupExtension(traced(c), pbx.ParseExten(exten)); err != nil {
 		return failure(err, "No such channel")
 	}
-	if err != nil {
-		return failure(err, "")
-	}
 	return success(c, "hangup extension success", nil)
+}
+
+// transfer sends the one whom src talks to to dst. The one verb of the page does a blind transfer; type tells an attended
+// one, which is begun with attended and ended with complete or cancel.
+func (a *API) transfer(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	src, err := p.Require("src")
+	if err != nil {
+		return err
+	}
+	ctx, exten := traced(c), pbx.ParseExten(src)
+	switch kind := strings.ToLower(p.Get("type")); kind {
+	case "", "blind", "attended":
+		var dst string
+		if dst, err = p.Require("dst"); err != nil {
+			return err
+		}
+		if kind == "attended" {
+			err = a.sw.Consult(ctx, exten, string(pbx.ParseExten(dst)))
+		} else {
+			err = a.sw.Transfer(ctx, exten, string(pbx.ParseExten(dst)))
+		}
+	case "complete":
+		err = a.sw.Complete(ctx, exten)
+	case "cancel":
+		err = a.sw.Cancel(ctx, exten)
+	default:
+		return &httpd.Error{Status: http.StatusBadRequest, Message: "type: blind, attended, complete or cancel"}
+	}
+	if err != nil {
+		return failure(err, "Extension does not exist.")
+	}
+	return success(c, "tansfer extension success", nil)
+}
+
+// extenSpy lets src listen to the call of dst.
+func (a *API) extenSpy(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	src, err := p.Require("src")
+	if err != nil {
+		return err
+	}
+	dst, err := p.Require("dst")
+	if err != nil {
+		return err
+	}
+	by, on := pbx.ParseExten(src), pbx.ParseExten(dst)
+	switch mode := strings.ToLower(p.Get("mode")); mode {
+	case "off":
+		err = a.sw.StopSpy(traced(c), by, on)
+	case "":
+		err = a.sw.Spy(traced(c), pbx.SpyRequest{By: by, On: on, Mode: pbx.Listen})
+	default:
+		err = a.sw.Spy(traced(c), pbx.SpyRequest{By: by, On: on, Mode: pbx.SpyMode(mode)})
+	}
+	if err != nil {
+		return failure(err, "Extension does not exist.")
+	}
+	return success(c, "spy extension success", nil)
 }

@@ -37,6 +37,10 @@ func failure(err error, notFound string) error {
 		e.Status, e.Message = http.StatusBadRequest, invalid.Error()
 	case errors.Is(err, pbx.ErrNotFound):
 		e.Status, e.Message = http.StatusNotFound, notFound
+	case errors.Is(err, pbx.ErrNoCall):
+		e.Status, e.Message = http.StatusNotFound, "No such channel"
+	case errors.Is(err, pbx.ErrState):
+		e.Status, e.Message = http.StatusConflict, "the call is not in a state for this"
 	case errors.Is(err, pbx.ErrNotRegistered):
 		e.Status, e.Message = http.StatusConflict, "extension is not registered"
 	case errors.Is(err, pbx.ErrOffline):

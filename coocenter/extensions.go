@@ -102,3 +102,45 @@ func (a *API) hintsStatus(c echo.Context) error {
 	}
 	return c.JSON(http.StatusOK, rows)
 }
+
+// peerStatus is one row of extension-status. The keys are capitalised as in the vendor's page.
+type peerStatus struct {
+	Exten  string `json:"Exten"`
+	Type   string `json:"Type"`
+	IPAddr string `json:"IPAddr"`
+	Status string `json:"Status"`
+}
+
+// extensionStatus lists where the phones of all extensions are registered.
+func (a *API) extensionStatus(c echo.Context) error {
+	if _, err := httpd.ReadParams(c); err != nil {
+		return err
+	}
+	list, err := a.sw.Registrations(traced(c))
+	if err != nil {
+		return failure(err, "")
+	}
+	rows := make([]peerStatus, 0, len(list))
+	for _, r := range list {
+		row := peerStatus{Exten: string(r.Exten), Type: "SIP", IPAddr: r.Address, Status: reachWord(r)}
+		if r.Address == "" {
+			row.IPAddr = "-none-"
+		}
+		rows = append(rows, row)
+	}
+	return success(c, "Peer status list will follow", rows)
+}
+
+// reachWord is chan_sip's word for a phone's reachability.
+func reachWord(r pbx.Registration) string {
+	switch r.Reachable {
+	case pbx.Reachable:
+		return fmt.Sprintf("OK (%d ms)", r.RoundTrip.Milliseconds())
+	case pbx.Unreachable:
+		return "UNREACHABLE"
+	case pbx.Unmonitored:
+		return "Unmonitored"
+	default:
+		return "UNKNOWN"
+	}
+}

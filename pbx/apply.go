@@ -22,10 +22,22 @@ var appliers = map[string]func(*state, ami.Message){
 	"Hangup":            (*state).hangup,
 	"DialBegin":         (*state).dialBegin,
 	"DialEnd":           (*state).dialEnd,
+	"OriginateResponse": (*state).originateResponse,
 	"Cdr":               (*state).cdr,
 	"VarSet":            (*state).varSet,
 	"ExtensionStatus":   (*state).extensionStatus,
 	"DeviceStateChange": (*state).deviceStateChange,
+
+	"QueueMemberAdded":   (*state).queueMember,
+	"QueueMemberStatus":  (*state).queueMember,
+	"QueueMemberPause":   (*state).queueMember,
+	"QueueMemberPenalty": (*state).queueMember,
+	"QueueMemberRemoved": (*state).queueMemberRemoved,
+	"QueueCallerJoin":    (*state).queueCallerJoin,
+	"QueueCallerLeave":   (*state).queueCallerLeave,
+	"AttendedTransfer":   (*state).attendedTransfer,
+	"ChanSpyStart":       (*state).spyStart,
+	"ChanSpyStop":        (*state).spyStop,
 }
 
 // Wanted reports whether the switch needs an AMI event, by name; it is meant for ami.Options.Want.

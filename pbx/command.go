@@ -8,23 +8,49 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 )
 
-// WithTrace makes the manager actions that are done under ctx carry an id, that of the request which caused them.
-func WithTrace(ctx context.Context, id string) context.Context { return ami.WithTrace(ctx, id) }
+// traceKey is where a context keeps the id of WithTrace.
+type traceKey struct{}
 
-// DialRequest asks to ring an extension and, when it answers, to dial a number from it.
+// WithTrace makes the manager actions that are done under ctx carry an id, that of the request which caused them.
+func WithTrace(ctx context.Context, id string) context.Context {
+	return ami.WithTrace(context.WithValue(ctx, traceKey{}, id), id)
+}
+
+// withOrder adds the id of an ordered call to the trace, so that Asterisk's late answer to the order names it.
+func withOrder(ctx context.Context, id CallID) context.Context {
+	trace, _ := ctx.Value(traceKey{}).(string)
+	return ami.WithTrace(ctx, trace+"/"+string(id))
+}
+
+// orderOf reads the id of an ordered call out of an ActionID; "" when there is none.
+func orderOf(actionID string) CallID {
+	_, rest, ok := strings.Cut(actionID, "/")
+	if !ok {
+		return ""
+	}
+	if i := strings.LastIndexByte(rest, '-'); i > 0 {
+		rest = rest[:i]
+	}
+	return CallID(rest)
+}
+
+// DialRequest asks to ring From and, when it answers, to dial To from it.
 type DialRequest struct {
-	From    Exten
-	To      string
-	Timeout time.Duration // how long From rings; 0 = the rules' time-out
+	From     string        // an extension, or an outside number that is rung through the dialplan
+	To       string        // as a phone would dial it
+	Timeout  time.Duration // how long From rings; 0 = the rules' time-out
+	CallerID string        // number shown to To; "" = From
+	Limit    time.Duration // the conversation is ended after so long; 0 = never
 }
 
 // Dial starts a call and returns its id at once; how it goes on is told by events of that call. Errors: InvalidError,
-// ErrNotFound (no such extension, or no such number in its context), ErrNotRegistered, ErrOffline, ErrUnknown,
+// ErrNotFound (no such extension, or no such number in the context), ErrNotRegistered, ErrOffline, ErrUnknown,
 // ErrForbidden, RefusedError.
 func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 	rules, device, err := s.dialable(r)
@@ -35,13 +61,12 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 		r.Timeout = rules.Timeout
 	}
 	id := newCallID(time.Now())
-	s.expect(id, r.To)
-	_, err = s.client.Do(ctx, originate(rules, device, id, r))
+	s.expect(id, &order{number: r.To, from: r.From, limit: r.Limit, at: time.Now()})
+	_, err = s.client.Do(withOrder(ctx, id), originate(rules, device, id, r))
 	if err != nil && !errors.Is(err, ami.ErrUnknown) {
-		s.expect(id, "")
+		s.expect(id, nil)
 	}
-	var refused *ami.ResponseError
-	if errors.As(err, &refused) && refused.Message == "Extension does not exist." {
+	if refusedWith(err, "Extension does not exist") {
 		return "", fmt.Errorf("%w: number %s in context %s", ErrNotFound, r.To, rules.Context)
 	}
 	if err != nil {
@@ -50,40 +75,33 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 	return id, nil
 }
 
-// expect notes the number that an ordered call is for until its first channel is seen; "" forgets it.
-func (s *Switch) expect(id CallID, number string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if number == "" {
-		delete(s.state.asked, id)
-		return
-	}
-	s.state.asked[id] = order{number: number, at: time.Now()}
-}
-
-// dialable checks a request against the rules and the picture.
+// dialable checks a request against the rules and the picture and returns what Asterisk is to ring.
 func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	rules := s.state.rules
-	if !rules.isExten(string(r.From)) {
-		return nil, "", &InvalidError{Field: "src", Reason: "not an extension number"}
-	}
-	if !rules.Allow.MatchString(r.To) {
-		return nil, "", &InvalidError{Field: "dst", Reason: "number may not be dialled"}
+	for _, p := range []struct{ field, number string }{{"src", r.From}, {"dst", r.To}, {"callerid", orElse(r.CallerID, r.From)}} {
+		if !rules.Allow.MatchString(p.number) || !dialable.MatchString(p.number) {
+			return nil, "", &InvalidError{Field: p.field, Reason: "number may not be dialled"}
+		}
 	}
 	if !s.synced {
 		return nil, "", ErrOffline
 	}
-	x, ok := s.state.extens[r.From]
-	if !ok || x.device == "" {
+	x, ok := s.state.extens[Exten(r.From)]
+	switch {
+	case !ok && rules.isOutside(r.From):
+		return rules, "Local/" + r.From + "@" + rules.Context + "/n", nil
+	case !ok || x.device == "":
 		return nil, "", fmt.Errorf("%w: extension %s", ErrNotFound, r.From)
-	}
-	if x.state() == Unavailable {
+	case x.state() == Unavailable:
 		return nil, "", fmt.Errorf("%w: %s", ErrNotRegistered, r.From)
 	}
 	return rules, rules.withTechnology(x.device), nil
 }
+
+// dialable is what can stand in an action whatever the rules allow: no separators of Asterisk's.
+var dialable = regexp.MustCompile(`^[0-9A-Za-z*#+._-]{1,64}$`)
 
 // withTechnology lets the configured technology win over the one found out.
 func (r *Rules) withTechnology(device string) string {
@@ -104,7 +122,7 @@ func originate(rules *Rules, device string, id CallID, r DialRequest) ami.Action
 		"Timeout", strconv.FormatInt(r.Timeout.Milliseconds(), 10),
 		"Async", "true",
 		"ChannelId", string(id),
-		"Variable", "CALLERID(num)="+string(r.From),
+		"Variable", "CALLERID(num)="+orElse(r.CallerID, r.From),
 		"Variable", "CONNECTEDLINE(name,i)="+r.To,
 		"Variable", "CONNECTEDLINE(num,i)="+r.To,
 	)
@@ -116,6 +134,17 @@ func newCallID(now time.Time) CallID {
 	var b [7]byte
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
 	return CallID(strconv.FormatInt(now.Unix(), 10) + ".c" + hex.EncodeToString(b[:]))
+}
+
+// expect notes an ordered call until its first channel is seen; nil forgets it.
+func (s *Switch) expect(id CallID, o *order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o == nil {
+		delete(s.state.asked, id)
+		return
+	}
+	s.state.asked[id] = *o
 }
 
 // HangupExtension ends all channels of an extension and returns how many. Errors: InvalidError, ErrNotFound (it has no

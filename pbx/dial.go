@@ -87,6 +87,9 @@ func (s *state) endLeg(c *call, leg *Leg, status string) {
 	leg.Ended, leg.Status, leg.Answered = true, status, status == "ANSWER"
 	c.dirty = true
 	s.emit(DialEnded{Call: c.id, Leg: *leg})
+	if leg.Answered {
+		s.limitCall(c, leg)
+	}
 }
 
 func (c *call) leg(id string) *Leg {

@@ -58,10 +58,18 @@ type ExtensionChanged struct {
 	State ExtenState
 }
 
-func (CallStarted) event()      {}
-func (DialBegun) event()        {}
-func (DialEnded) event()        {}
-func (ChannelEnded) event()     {}
-func (CallEnded) event()        {}
-func (CallRecorded) event()     {}
-func (ExtensionChanged) event() {}
+// QueueMemberChanged tells that a member of a queue was added, changed or removed.
+type QueueMemberChanged struct {
+	Queue   QueueName
+	Member  Member
+	Removed bool
+}
+
+func (CallStarted) event()        {}
+func (DialBegun) event()          {}
+func (DialEnded) event()          {}
+func (ChannelEnded) event()       {}
+func (CallEnded) event()          {}
+func (CallRecorded) event()       {}
+func (ExtensionChanged) event()   {}
+func (QueueMemberChanged) event() {}

@@ -13,6 +13,7 @@ type Rules struct {
 	Timeout         time.Duration  // how long the caller's phone rings
 	Allow           *regexp.Regexp // what may be dialled
 	Extensions      *regexp.Regexp // which numbers are extensions
+	QueueMember     string         // interface of an agent in a queue: {tech}/{exten}; "" = the device
 	InboundContexts *regexp.Regexp // a call whose first channel starts there is inbound
 	Location        *time.Location // time zone of composed call records
 }

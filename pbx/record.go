@@ -106,6 +106,11 @@ func (s *state) tick(now time.Time) {
 			delete(s.asked, id)
 		}
 	}
+	for id, p := range s.spies {
+		if s.channels[id] == nil && now.Sub(p.ordered) > lateness {
+			delete(s.spies, id)
+		}
+	}
 	for len(s.waiting) > 0 && !now.Before(s.waiting[0].due) {
 		p := s.waiting[0]
 		s.waiting = s.waiting[1:]

@@ -87,7 +87,7 @@ func TestRecordOfACallThatRangNobody(t *testing.T) {
 // was meant for.
 func TestRecordOfAnOrderedCall(t *testing.T) {
 	s := compositionState(cdrAnswered)
-	s.asked["c1"] = order{number: "803", at: s.at}
+	s.asked["c1"] = order{from: "801", number: "803", at: s.at}
 	at := s.at
 	s.apply(amitest.NewEvent("Newchannel", "Channel", "PJSIP/801-00000001", "Uniqueid", "c1", "Linkedid", "c1", "ChannelState", "0", "Context", "internal", "Exten", "s", "CallerIDNum", "801"), at)
 	s.apply(amitest.NewEvent("DialBegin", "DestChannel", "PJSIP/801-00000001", "DestUniqueid", "c1", "DestLinkedid", "c1", "DestCallerIDNum", "801", "DialString", "801"), at)

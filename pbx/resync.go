@@ -21,11 +21,12 @@ type snapshot struct {
 	endpoints map[string]string // device -> extension-like resource name
 	hints     []ami.Message
 	devices   []ami.Message
+	queues    []ami.Message
 	channels  []ami.Message
 	cdrs      cdrSource
 	missing   []string
 
-	hasEndpoints, hasHints, hasChannels bool
+	hasEndpoints, hasHints, hasQueues, hasChannels bool
 }
 
 // query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
@@ -33,7 +34,7 @@ type snapshot struct {
 func query(ctx context.Context, c *ami.Client) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}}
 	steps := []func(context.Context, *ami.Client) error{
-		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askChannels,
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askChannels,
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {
@@ -122,6 +123,12 @@ func (s *snapshot) askCDR(ctx context.Context, c *ami.Client) error {
 	return nil
 }
 
+func (s *snapshot) askQueues(ctx context.Context, c *ami.Client) error {
+	list, err := c.List(ctx, ami.NewAction("QueueStatus"))
+	s.queues, s.hasQueues = list, err == nil
+	return s.gap("QueueStatus", err)
+}
+
 func (s *snapshot) askChannels(ctx context.Context, c *ami.Client) error {
 	list, err := c.List(ctx, ami.NewAction("CoreShowChannels"))
 	s.channels, s.hasChannels = list, err == nil
@@ -137,6 +144,9 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 	s.at, s.stamp = at, ""
 	s.cdrs = snap.cdrs
 	s.reconcileExtensions(snap)
+	if snap.hasQueues {
+		s.reconcileQueues(snap.queues)
+	}
 	if snap.hasChannels {
 		s.reconcileChannels(snap.channels, f)
 	}

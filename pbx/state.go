@@ -8,7 +8,8 @@ import (
 // channel is the live record behind a Channel.
 type channel struct {
 	Channel
-	call *call
+	call       *call
+	consulting bool // it has put its peer aside for an attended transfer by command
 }
 
 // call is the live record behind a Call.
@@ -16,8 +17,9 @@ type call struct {
 	id         CallID
 	first      *channel // keeps its last known values after it has ended
 	inbound    bool
-	originated bool   // begun by a command, not by a phone
-	requested  string // number that the command asked for
+	originated bool          // begun by a command, not by a phone
+	requested  string        // number that the command asked for
+	limit      time.Duration // of the conversation, 0 = none; 0 once Asterisk keeps it
 	started    time.Time
 	recording  string
 	channels   []*channel
@@ -51,8 +53,9 @@ type ending struct {
 
 // order is a call that was asked for by command.
 type order struct {
-	number string
-	at     time.Time
+	from, number string
+	limit        time.Duration // of the conversation, 0 = none
+	at           time.Time
 }
 
 // lateness is how long after the end of a call a record of it may still come.
@@ -67,6 +70,8 @@ type state struct {
 	owners   map[string]*call   // by Uniqueid of every channel that a live call ever had
 	dialling map[string]dialler // by base name of a Local channel
 	extens   map[Exten]*extension
+	queues   map[QueueName]*queue
+	spies    map[string]*spy // by Uniqueid of the listening channel
 	devices  map[string]ExtenState
 	ended    map[string]*finished // by Uniqueid
 	endings  []*finished          // oldest first
@@ -79,6 +84,7 @@ type state struct {
 	out   []Occurrence
 	seq   uint64
 
+	limits  []limit  // to be set in Asterisk
 	gone    []ending // ended calls whose stored row is to go
 	moved   []*extension
 	removed []Exten
@@ -93,6 +99,8 @@ func newState(rules *Rules) *state {
 		owners:   map[string]*call{},
 		dialling: map[string]dialler{},
 		extens:   map[Exten]*extension{},
+		queues:   map[QueueName]*queue{},
+		spies:    map[string]*spy{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
@@ -109,7 +117,7 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 	if c, ok := s.linked[linked]; ok {
 		return c, false
 	}
-	c = &call{id: CallID(linked), started: s.at, requested: s.asked[CallID(linked)].number}
+	c = &call{id: CallID(linked), started: s.at, requested: s.asked[CallID(linked)].number, limit: s.asked[CallID(linked)].limit}
 	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)
@@ -171,6 +179,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 // dropChannel takes a channel out of the picture.
 func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool) {
 	delete(s.channels, ch.ID)
+	delete(s.spies, ch.ID)
 	c := ch.call
 	c.channels = without(c.channels, ch)
 	c.dirty = true

@@ -16,22 +16,23 @@ var schema = []string{
 
 // storedCall is the lasting form of a call.
 type storedCall struct {
-	ID         CallID    `json:"id"`
-	First      Channel   `json:"first"`
-	Inbound    bool      `json:"inbound,omitempty"`
-	Originated bool      `json:"originated,omitempty"`
-	Requested  string    `json:"requested,omitempty"`
-	Started    time.Time `json:"started"`
-	Recording  string    `json:"recording,omitempty"`
-	Channels   []Channel `json:"channels"`
-	Legs       []*Leg    `json:"legs,omitempty"`
-	IDs        []string  `json:"ids"`
-	Aliases    []string  `json:"aliases"`
+	ID         CallID        `json:"id"`
+	First      Channel       `json:"first"`
+	Inbound    bool          `json:"inbound,omitempty"`
+	Originated bool          `json:"originated,omitempty"`
+	Requested  string        `json:"requested,omitempty"`
+	Limit      time.Duration `json:"limit,omitempty"`
+	Started    time.Time     `json:"started"`
+	Recording  string        `json:"recording,omitempty"`
+	Channels   []Channel     `json:"channels"`
+	Legs       []*Leg        `json:"legs,omitempty"`
+	IDs        []string      `json:"ids"`
+	Aliases    []string      `json:"aliases"`
 }
 
 func (c *call) encode() ([]byte, error) {
 	st := storedCall{
-		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Requested: c.requested, Started: c.started,
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Requested: c.requested, Limit: c.limit, Started: c.started,
 		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases,
 	}
 	for _, ch := range c.channels {
@@ -47,7 +48,7 @@ func (s *state) restore(body []byte) error {
 		return fmt.Errorf("stored call: %w", err)
 	}
 	c := &call{
-		id: st.ID, inbound: st.Inbound, originated: st.Originated, requested: st.Requested, started: st.Started, recording: st.Recording,
+		id: st.ID, inbound: st.Inbound, originated: st.Originated, requested: st.Requested, limit: st.Limit, started: st.Started, recording: st.Recording,
 		legs: st.Legs,
 	}
 	s.calls[c.id] = c

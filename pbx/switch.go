@@ -31,16 +31,18 @@ type Switch struct {
 	asks   chan struct{} // somebody wants the lists queried again
 	snaps  chan answer
 
-	mu      sync.RWMutex // guards all below; held for writing only by Run and for moments
-	state   *state
-	subs    []*Subscription
-	pending []ending // told and not yet acknowledged
-	synced  bool
-	drivers Drivers
-	status  Status
-	resyncs uint64
-	closed  bool
-	beat    time.Time
+	mu       sync.RWMutex // guards all below; held for writing only by Run and for moments
+	state    *state
+	subs     []*Subscription
+	watchers []chan struct{} // closed at the next change
+	regs     shared
+	pending  []ending // told and not yet acknowledged
+	synced   bool
+	drivers  Drivers
+	status   Status
+	resyncs  uint64
+	closed   bool
+	beat     time.Time
 }
 
 // Status tells how complete the picture is.
@@ -109,6 +111,7 @@ type run struct {
 	querying bool
 	again    bool // asked for while a query was under way
 	booted   bool
+	doubt    bool       // an event may have been lost: channels are compared too
 	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
 	wg       sync.WaitGroup
 	retry    *time.Timer
@@ -165,6 +168,10 @@ func (r *run) end() {
 func (r *run) take(ctx context.Context, batch []ami.Item) {
 	r.change(func(st *state) {
 		for _, item := range batch {
+			if item.Gap {
+				r.doubt = true
+				poke(r.asks)
+			}
 			switch item.Kind {
 			case ami.ItemConnected:
 				r.connected()
@@ -269,10 +276,11 @@ func (r *run) replay(st *state) {
 
 func (r *run) rebuild(st *state, snap *snapshot) {
 	usable := snap.hasChannels && snap.hasHints
-	refresh := r.synced // asked for on a link whose events were never interrupted
+	refresh := r.synced && !r.doubt // asked for on a link whose events were never interrupted
 	if refresh {
 		snap.hasChannels = false
 	}
+	r.doubt = false
 	st.reconcile(snap, fatesOf(r.held), time.Now())
 	r.replay(st)
 	r.synced, r.drivers = true, snap.drivers
@@ -327,9 +335,11 @@ func (r *run) change(do func(*state)) {
 	do(st)
 	r.pending = append(r.pending, st.gone...)
 	st.gone = nil
-	out := st.out
-	st.out = nil
+	out, limits := st.out, st.limits
+	st.out, st.limits = nil, nil
+	r.putLimits(limits)
 	r.save(len(out))
+	r.stir()
 	if len(out) > 0 {
 		r.publish(out)
 	}

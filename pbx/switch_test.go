@@ -26,6 +26,7 @@ type fake struct {
 	mu       sync.Mutex
 	channels []ami.Message
 	hints    []ami.Message
+	queues   []ami.Message
 	deny     map[string]bool
 }
 
@@ -61,6 +62,7 @@ func newFake(t *testing.T, o ...amitest.Options) *fake {
 			amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/803", "State", "UNAVAILABLE"),
 		}
 	})
+	list("QueueStatus", "QueueStatusComplete", func() []ami.Message { return f.queues })
 	list("CoreShowChannels", "CoreShowChannelsComplete", func() []ami.Message { return f.channels })
 	f.Handle("CoreSettings", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "AsteriskVersion", "22.0.0") })
 	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
@@ -362,7 +364,7 @@ func TestDial(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
-	if !strings.HasPrefix(a.Get("ActionID"), "req-7-") {
+	if !strings.HasPrefix(a.Get("ActionID"), "req-7/"+string(id)+"-") {
 		t.Errorf("ActionID = %q", a.Get("ActionID"))
 	}
 	if len(id) > 32 {
@@ -381,6 +383,7 @@ func TestDialRefused(t *testing.T) {
 		invalid  bool
 	}{
 		{from: "899", to: "802", want: ErrNotFound},
+		{from: "80", to: "802", want: ErrNotFound},
 		{from: "803", to: "802", want: ErrNotRegistered},
 		{from: "80\r\n1", to: "802", invalid: true},
 		{from: "", to: "802", invalid: true},
@@ -391,7 +394,7 @@ func TestDialRefused(t *testing.T) {
 		{from: "801", to: "80\x002", invalid: true},
 		{from: "801", to: "8\xff02", invalid: true},
 	} {
-		_, err := r.sw.Dial(context.Background(), DialRequest{From: Exten(tc.from), To: tc.to})
+		_, err := r.sw.Dial(context.Background(), DialRequest{From: tc.from, To: tc.to})
 		if tc.want != nil && !errors.Is(err, tc.want) || tc.invalid && !errors.As(err, &invalid) {
 			t.Errorf("Dial(%q, %q) = %v", tc.from, tc.to, err)
 		}

@@ -34,7 +34,32 @@ type Params struct{ values map[string]string }
 // null is as if it were not there. A parameter that comes twice must have the
 // same value both times: which of two is meant is not for us to guess. The error
 // is an *Error with status 400.
+//
+// A second call for one request returns the same parameters, although the body has been read.
 func ReadParams(c echo.Context) (Params, error) {
+	if p, ok := c.Get(paramsKey).(Params); ok {
+		return p, nil
+	}
+	p, err := readParams(c)
+	if err == nil {
+		c.Set(paramsKey, p)
+	}
+	return p, err
+}
+
+// paramsKey is where the parameters of a request are kept in echo's context.
+const paramsKey = "dialbridge.params"
+
+// Encode returns all parameters in a form that is the same for the same parameters.
+func (p Params) Encode() string {
+	values := make(url.Values, len(p.values))
+	for name, value := range p.values {
+		values.Set(name, value)
+	}
+	return values.Encode()
+}
+
+func readParams(c echo.Context) (Params, error) {
 	p := Params{values: map[string]string{}}
 	r := c.Request()
 	if err := p.addForm(r.URL.RawQuery, "query"); err != nil {

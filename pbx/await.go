@@ -1,0 +1,40 @@
+package pbx
+
+import (
+	"context"
+	"time"
+)
+
+// effectPatience is how long a verb waits for the picture to show what Asterisk has said it did.
+const effectPatience = time.Second
+
+// await waits until the picture satisfies ok, for effectPatience at most. Asterisk's answer to an action and the event
+// of its effect come on one socket in either order, some milliseconds apart: with this, who is told "done" and asks at
+// once is told the new state. It reports whether the effect was seen.
+func (s *Switch) await(ctx context.Context, ok func(*state) bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, effectPatience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		if ok(s.state) {
+			s.mu.Unlock()
+			return true
+		}
+		changed := make(chan struct{})
+		s.watchers = append(s.watchers, changed)
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// stir wakes who waits for a change. The caller holds mu.
+func (s *Switch) stir() {
+	for _, w := range s.watchers {
+		close(w)
+	}
+	s.watchers = s.watchers[:0]
+}

@@ -1,0 +1,72 @@
+package pbx
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// limit is an end that Asterisk is to put to a channel.
+type limit struct {
+	channel string
+	after   time.Duration
+}
+
+// ringAllowance is what an ordered call gets on top of its limit until somebody has answered it: a menu or a queue may
+// never ring anybody.
+const ringAllowance = time.Minute
+
+// limitCall asks for the end of an ordered call that has a limit: roughly when its own phone answers, exactly when the one
+// it rings does.
+func (s *state) limitCall(c *call, leg *Leg) {
+	if c.limit == 0 || !c.originated {
+		return
+	}
+	if leg.ToID == c.idString() {
+		s.limits = append(s.limits, limit{c.first.Name, c.limit + ringAllowance})
+		return
+	}
+	if leg.FromName != "" {
+		s.limits = append(s.limits, limit{c.first.Name, c.limit})
+		c.limit = 0
+	}
+}
+
+// putLimits sets the limits that the last change asked for. Asterisk keeps them itself from then on.
+func (r *run) putLimits(list []limit) {
+	for _, l := range list {
+		r.wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			a := ami.NewAction("AbsoluteTimeout", "Channel", l.channel, "Timeout", strconv.Itoa(int(l.after/time.Second)))
+			if _, err := r.client.Do(ctx, a); err != nil {
+				r.log.Warn("call limit could not be set", "channel", l.channel, "error", err)
+			}
+		})
+	}
+}
+
+// originateResponse tells the end of an ordered call that never had a channel: its phone vanished between the order and
+// the ringing. All other ends are told by the channel.
+func (s *state) originateResponse(m ami.Message) {
+	id := orderOf(m.Get("ActionID"))
+	o, waiting := s.asked[id]
+	if m.Get("Response") != "Failure" || !waiting || s.calls[id] != nil {
+		return
+	}
+	delete(s.asked, id)
+	first := Channel{
+		ID: string(id), Linked: string(id), Caller: Party{Number: o.from}, Connected: Party{Number: o.number}, Dialled: o.number, Created: o.at,
+	}
+	r := composeCDR(&first, nil, s.at, s.rules.Location)
+	r.Disposition = "FAILED"
+	direction := Internal
+	if s.rules.isOutside(o.number) || s.rules.isOutside(o.from) {
+		direction = Outbound
+	}
+	r.Direction = direction
+	s.emit(CallRecorded{Call: id, CDR: r})
+	s.emit(CallEnded{Call: Call{ID: id, First: first, Direction: direction, Started: o.at}, Cause: "0"})
+}

@@ -1,0 +1,151 @@
+package pbx
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// SpyMode is how a listener takes part in a call.
+type SpyMode string
+
+// The modes of a listener, and the key of app_chanspy's option d that switches to each.
+const (
+	Listen  SpyMode = "listen"  // hears both
+	Whisper SpyMode = "whisper" // and is heard by the one listened to
+	Barge   SpyMode = "barge"   // and by both
+)
+
+var spyKeys = map[SpyMode]string{Listen: "4", Whisper: "5", Barge: "6"}
+
+// spyOptions are app_chanspy's: q no beep, E end with the channel listened to, d keys switch the mode.
+var spyOptions = map[SpyMode]string{Listen: "qEd", Whisper: "qEdw", Barge: "qEdB"}
+
+// spy is a running or ordered listener.
+type spy struct {
+	by, on  Exten
+	name    string // channel of the listener, "" until it exists
+	mode    SpyMode
+	started bool // it hears
+	ordered time.Time
+}
+
+// SpyRequest asks to let By listen to On.
+type SpyRequest struct {
+	By, On Exten
+	Mode   SpyMode
+}
+
+// Spy rings By and lets it listen to the call of On; when By listens already, its mode is changed. Errors: InvalidError,
+// ErrNotFound (no such extension By), ErrNotRegistered (By), ErrNoCall (On), ErrOffline, ErrUnknown, ErrForbidden,
+// RefusedError.
+func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
+	if spyKeys[r.Mode] == "" {
+		return &InvalidError{Field: "mode", Reason: "not listen, whisper or barge"}
+	}
+	if r.By == r.On {
+		return &InvalidError{Field: "src", Reason: "an extension cannot listen to itself"}
+	}
+	_, g, err := s.grip(r.On)
+	if err != nil {
+		return err
+	}
+	if running, name := s.spying(r.By, r.On); running != nil {
+		return s.changeSpy(ctx, running, name, r.Mode)
+	}
+	s.mu.RLock()
+	x := s.state.extens[r.By]
+	rules := s.state.rules
+	s.mu.RUnlock()
+	switch {
+	case !rules.isExten(string(r.By)):
+		return &InvalidError{Field: "src", Reason: "not an extension number"}
+	case x == nil || x.device == "":
+		return fmt.Errorf("%w: extension %s", ErrNotFound, r.By)
+	case x.state() == Unavailable:
+		return fmt.Errorf("%w: %s", ErrNotRegistered, r.By)
+	}
+	return s.startSpy(ctx, rules, rules.withTechnology(x.device), g.own.Name, r)
+}
+
+func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel string, r SpyRequest) error {
+	id := newCallID(time.Now())
+	s.mu.Lock()
+	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, ordered: time.Now()}
+	s.mu.Unlock()
+	_, err := s.client.Do(ctx, ami.NewAction("Originate",
+		"Channel", device, "Application", "ChanSpy", "Data", channel+","+spyOptions[r.Mode],
+		"CallerID", "\"Spy-"+string(r.On)+"\" <"+string(r.On)+">",
+		"Timeout", strconv.FormatInt(rules.Timeout.Milliseconds(), 10), "Async", "true", "ChannelId", string(id)))
+	if err != nil {
+		s.mu.Lock()
+		delete(s.state.spies, string(id))
+		s.mu.Unlock()
+	}
+	return translate(err)
+}
+
+// spying returns the listener of one extension to another and the name of its channel; nil when there is none that can be
+// steered.
+func (s *Switch) spying(by, on Exten) (running *spy, channel string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for id, p := range s.state.spies {
+		if ch := s.state.channels[id]; ch != nil && p.by == by && p.on == on {
+			return p, ch.Name
+		}
+	}
+	return nil, ""
+}
+
+// changeSpy presses the key of a mode on behalf of the listener.
+func (s *Switch) changeSpy(ctx context.Context, p *spy, channel string, mode SpyMode) error {
+	s.mu.RLock()
+	same, started := p.mode == mode, p.started
+	s.mu.RUnlock()
+	if same {
+		return nil
+	}
+	if !started {
+		return fmt.Errorf("%w: %s has not answered yet", ErrState, p.by)
+	}
+	_, err := s.client.Do(ctx, ami.NewAction("PlayDTMF", "Channel", channel, "Digit", spyKeys[mode], "Receive", "true"))
+	if err != nil {
+		return translate(err)
+	}
+	s.mu.Lock()
+	p.mode = mode
+	s.mu.Unlock()
+	return nil
+}
+
+// StopSpy ends the listening of one extension to another. Errors: InvalidError, ErrNoCall, ErrOffline, ErrUnknown,
+// ErrForbidden, RefusedError.
+func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
+	s.mu.RLock()
+	valid, synced := s.state.rules.isExten(string(by)) && s.state.rules.isExten(string(on)), s.synced
+	s.mu.RUnlock()
+	if !valid {
+		return &InvalidError{Field: "src or dst", Reason: "not an extension number"}
+	}
+	if !synced {
+		return ErrOffline
+	}
+	_, name := s.spying(by, on)
+	if name == "" {
+		return fmt.Errorf("%w: %s does not listen to %s", ErrNoCall, by, on)
+	}
+	_, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name))
+	return translate(err)
+}
+
+func (s *state) spyStart(m ami.Message) {
+	if p := s.spies[m.Get("SpyerUniqueid")]; p != nil {
+		p.started, p.name = true, m.Get("SpyerChannel")
+	}
+}
+
+func (s *state) spyStop(m ami.Message) { delete(s.spies, m.Get("SpyerUniqueid")) }

@@ -1,0 +1,240 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+var (
+	// ErrNoCall says that the extension has no call that could be acted upon.
+	ErrNoCall = errors.New("no call")
+	// ErrState says that the call is not in a state in which the verb makes sense.
+	ErrState = errors.New("call is not in the right state")
+)
+
+// Exists asks Asterisk's dialplan whether a number can be dialled in a context, patterns and includes considered.
+// Asterisk accepts a transfer to a number that does not exist, and the call is lost.
+func (s *Switch) Exists(ctx context.Context, dialplan, number string) (bool, error) {
+	m, err := s.client.Do(ctx, ami.NewAction("Getvar", "Variable", "DIALPLAN_EXISTS("+dialplan+","+number+",1)"))
+	if err != nil {
+		return false, translate(err)
+	}
+	switch m.Get("Value") {
+	case "1":
+		return true, nil
+	case "0":
+		return false, nil
+	}
+	_, err = s.client.List(ctx, ami.NewAction("ShowDialPlan", "Context", dialplan, "Extension", number)) // func_dialplan is not loaded
+	if refusedWith(err, "Did not find") {
+		return false, nil
+	}
+	return err == nil, translate(err)
+}
+
+// leg of an extension that a verb acts upon.
+type grip struct {
+	own  Channel // the extension's channel
+	peer Channel // who is at the other end, zero when nobody is yet
+	from string  // channel that is ringing own, "" when it is not ringing
+}
+
+// gripOf finds the call of an extension that a person would mean: the one it talks in, else one that rings it.
+func (s *state) gripOf(n Exten) (g grip, found bool) {
+	best := 0
+	for _, ch := range s.channels {
+		if s.rules.extenOf(ch.Device()) != n {
+			continue
+		}
+		candidate, rank := grip{own: ch.Channel}, 1
+		if peer := s.peerOf(ch); peer != nil {
+			candidate.peer, rank = peer.Channel, 3
+			if !ch.Holding {
+				rank = 4
+			}
+		} else if leg := ch.call.leg(ch.ID); leg != nil && !leg.Ended && leg.FromName != "" {
+			candidate.from, rank = leg.FromName, 2
+		}
+		if rank > best {
+			g, best = candidate, rank
+		}
+	}
+	return g, best > 0
+}
+
+// peerOf returns who shares the bridge with a channel, through Local channels.
+func (s *state) peerOf(ch *channel) *channel {
+	if ch.Bridge == "" {
+		return nil
+	}
+	for _, other := range s.channels {
+		if other != ch && other.Bridge == ch.Bridge {
+			return other
+		}
+	}
+	return nil
+}
+
+// target checks the number to which a call is to go.
+func (s *Switch) target(ctx context.Context, rules *Rules, to string) error {
+	if !rules.Allow.MatchString(to) {
+		return &InvalidError{Field: "dst", Reason: "number may not be dialled"}
+	}
+	ok, err := s.Exists(ctx, rules.Context, to)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: number %s in context %s", ErrNotFound, to, rules.Context)
+	}
+	return err
+}
+
+// grip finds the call of an extension for a verb.
+func (s *Switch) grip(n Exten) (*Rules, grip, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	rules := s.state.rules
+	if !rules.isExten(string(n)) {
+		return nil, grip{}, &InvalidError{Field: "src", Reason: "not an extension number"}
+	}
+	if !s.synced {
+		return nil, grip{}, ErrOffline
+	}
+	g, ok := s.state.gripOf(n)
+	if !ok {
+		return nil, grip{}, fmt.Errorf("%w: %s", ErrNoCall, n)
+	}
+	return rules, g, nil
+}
+
+// Transfer sends the one whom an extension talks to, or who is ringing it, to a number; the extension is released.
+// Errors: InvalidError, ErrNoCall, ErrState (it is itself still ringing somebody), ErrNotFound (no such number),
+// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
+	rules, g, err := s.grip(n)
+	if err != nil {
+		return err
+	}
+	if err := s.target(ctx, rules, to); err != nil {
+		return err
+	}
+	var a ami.Action
+	switch {
+	case g.peer.ID != "":
+		a = ami.NewAction("BlindTransfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)
+	case g.from != "":
+		a = ami.NewAction("Redirect", "Channel", g.from, "Context", rules.Context, "Exten", to, "Priority", "1")
+	default:
+		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, n)
+	}
+	if _, err := s.client.Do(ctx, a); err != nil {
+		return translate(err)
+	}
+	s.await(ctx, func(st *state) bool { ch := st.channels[g.own.ID]; return ch == nil || ch.Bridge != g.own.Bridge })
+	return nil
+}
+
+// Consult puts the one whom an extension talks to on hold and lets the extension call a number, so that it can then
+// Complete or Cancel an attended transfer. Errors are those of Transfer.
+func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
+	rules, g, err := s.grip(n)
+	if err != nil {
+		return err
+	}
+	if g.peer.ID == "" {
+		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, n)
+	}
+	if s.consulting(g.own.ID) {
+		return fmt.Errorf("%w: %s consults already", ErrState, n)
+	}
+	if err := s.target(ctx, rules, to); err != nil {
+		return err
+	}
+	if _, err := s.client.Do(ctx, ami.NewAction("Atxfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)); err != nil {
+		return translate(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ch := s.state.channels[g.own.ID]; ch != nil {
+		ch.consulting = true
+	}
+	return nil
+}
+
+func (s *Switch) consulting(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.state.channels[id]
+	return ch != nil && ch.consulting
+}
+
+// consultation finds the channel of an extension that consults.
+func (s *Switch) consultation(n Exten) (name, id string, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.state.rules.isExten(string(n)) {
+		return "", "", &InvalidError{Field: "src", Reason: "not an extension number"}
+	}
+	if !s.synced {
+		return "", "", ErrOffline
+	}
+	any := false
+	for _, ch := range s.state.channels {
+		if s.state.rules.extenOf(ch.Device()) != n {
+			continue
+		}
+		any = true
+		if ch.consulting {
+			return ch.Name, ch.ID, nil
+		}
+	}
+	if any {
+		return "", "", fmt.Errorf("%w: %s has no attended transfer under way", ErrState, n)
+	}
+	return "", "", fmt.Errorf("%w: %s", ErrNoCall, n)
+}
+
+// Complete ends an attended transfer well: the extension is released and the two others talk. Errors: InvalidError,
+// ErrNoCall, ErrState (nothing to complete), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) Complete(ctx context.Context, n Exten) error {
+	name, id, err := s.consultation(n)
+	if err != nil {
+		return err
+	}
+	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
+		return translate(err)
+	}
+	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
+	return nil
+}
+
+// Cancel ends an attended transfer by going back: the one consulted is released and the extension talks to the first one
+// again. Errors are those of Complete.
+func (s *Switch) Cancel(ctx context.Context, n Exten) error {
+	name, id, err := s.consultation(n)
+	if err != nil {
+		return err
+	}
+	if _, err := s.client.Do(ctx, ami.NewAction("CancelAtxfer", "Channel", name)); err != nil {
+		return translate(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ch := s.state.channels[id]; ch != nil {
+		ch.consulting = false
+	}
+	return nil
+}
+
+// attendedTransfer forgets a consultation that has ended on the phone.
+func (s *state) attendedTransfer(m ami.Message) {
+	for name, value := range m.All() {
+		if strings.HasSuffix(name, "TransfererUniqueid") {
+			if ch := s.channels[value]; ch != nil {
+				ch.consulting = false
+			}
+		}
+	}
+}
