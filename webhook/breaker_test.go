@@ -246,10 +246,10 @@ func TestRefusalOfEverythingIsTheEndpoint(t *testing.T) {
 				for k := range keys {
 					r.put(events(fmt.Sprintf("k%d", k), 200/keys)...)
 				}
-				time.Sleep(3 * time.Hour)
+				time.Sleep(6 * time.Hour)
 				s := r.status()
 				if s.Total.Dead > openRefusals || s.Receiver.Up {
-					t.Errorf("after three hours %+v", s)
+					t.Errorf("after six hours %+v", s)
 				}
 				before := len(rec.all())
 				time.Sleep(time.Hour)

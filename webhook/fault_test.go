@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -23,7 +24,7 @@ const token = "SECRETTOKEN12345"
 // rawServer answers connections by hand.
 func rawServer(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +307,9 @@ func TestLateAnswerIsSentAgain(t *testing.T) {
 
 // Memory does not grow with the queue: a long backlog, half of it behind one stuck key and many keys failing, stays within the
 // window.
-func TestMemoryOfALongQueue(t *testing.T) {
+func TestMemoryOfALongQueue(t *testing.T) { synctest.Test(t, testMemoryOfALongQueue) }
+
+func testMemoryOfALongQueue(t *testing.T) {
 	rec := newReceiver(func(a *arrival, _ http.Header) int {
 		if a.key == "stuck" || a.n%2 == 1 {
 			return 500
@@ -347,4 +350,5 @@ func TestMemoryOfALongQueue(t *testing.T) {
 	if s := r.status(); s.Total.Delivered != 5000 {
 		t.Errorf("%d delivered, want the 5000 that are not refused", s.Total.Delivered)
 	}
+	r.close()
 }

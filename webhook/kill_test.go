@@ -94,7 +94,7 @@ func TestKill(t *testing.T) {
 }
 
 func killedRun(t *testing.T, dir, url string) (acked []string) {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), "WEBHOOK_TEST_DIR="+dir, "WEBHOOK_TEST_URL="+url)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

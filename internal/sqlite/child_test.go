@@ -34,7 +34,7 @@ func runRole(role string) {
 }
 
 func child(role, dir string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), "SQLITE_TEST_ROLE="+role, "SQLITE_TEST_DIR="+dir)
 	cmd.Stderr = os.Stderr
 	return cmd
@@ -102,7 +102,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		}
 	}
 	var check string
-	if err := db.Reader().QueryRow("PRAGMA quick_check").Scan(&check); err != nil || check != "ok" {
+	if err := db.Reader().QueryRowContext(context.Background(), "PRAGMA quick_check").Scan(&check); err != nil || check != "ok" {
 		t.Errorf("check %q, %v", check, err)
 	}
 	if len(acked) == 0 {
@@ -202,7 +202,7 @@ func diskFullAtStart(dir string) {
 		fail("write after the start: %v", err)
 	}
 	var n int
-	if err := db.Reader().QueryRow(`SELECT count(*) FROM t`).Scan(&n); err != nil || n != 11 {
+	if err := db.Reader().QueryRowContext(context.Background(), `SELECT count(*) FROM t`).Scan(&n); err != nil || n != 11 {
 		fail("%d rows, %v, want 11", n, err)
 	}
 	cancel()

@@ -84,7 +84,7 @@ func TestDamageFoundLaterEndsTheWriter(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- db.Run(context.Background()) }()
 	var n int
-	err = db.Reader().QueryRow(`SELECT sum(length(pad)) FROM t`).Scan(&n)
+	err = db.Reader().QueryRowContext(context.Background(), `SELECT sum(length(pad)) FROM t`).Scan(&n)
 	if classify(err) != faultCorrupt {
 		t.Fatalf("reading: %v, want damage", err)
 	}

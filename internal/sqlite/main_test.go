@@ -79,7 +79,7 @@ func insertPadded(v string, pad int) func(*sql.Tx) error {
 
 func values(t testing.TB, db *DB) []string {
 	t.Helper()
-	rows, err := db.Reader().Query(`SELECT v FROM t ORDER BY id`)
+	rows, err := db.Reader().QueryContext(context.Background(), `SELECT v FROM t ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}

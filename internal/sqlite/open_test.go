@@ -19,14 +19,14 @@ func TestSettings(t *testing.T) {
 		"busy_timeout": "5000", "page_size": strconv.Itoa(pageSize),
 	} {
 		var got string
-		if err := db.writer.QueryRow("PRAGMA " + name).Scan(&got); err != nil {
+		if err := db.writer.QueryRowContext(context.Background(), "PRAGMA " + name).Scan(&got); err != nil {
 			t.Fatal(err)
 		}
 		if got != want {
 			t.Errorf("%s = %s, want %s", name, got, want)
 		}
 	}
-	if _, err := db.Reader().Exec(`DELETE FROM t`); err == nil {
+	if _, err := db.Reader().ExecContext(context.Background(), `DELETE FROM t`); err == nil {
 		t.Error("the reader can write")
 	}
 }
@@ -118,7 +118,7 @@ func TestMigrate(t *testing.T) {
 		t.Error("a failing step gave no error")
 	}
 	var n int
-	if err := db.Reader().QueryRow(`SELECT count(*) FROM sqlite_master WHERE name IN ('a', 'b', 'c')`).Scan(&n); err != nil || n != 2 {
+	if err := db.Reader().QueryRowContext(context.Background(), `SELECT count(*) FROM sqlite_master WHERE name IN ('a', 'b', 'c')`).Scan(&n); err != nil || n != 2 {
 		t.Errorf("%d tables (%v), want 2: a failing migration must leave nothing", n, err)
 	}
 }

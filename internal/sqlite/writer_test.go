@@ -89,7 +89,7 @@ func TestDeferredConstraintIsFoundOut(t *testing.T) {
 	all.Add(3)
 	db.Submit(insert("a"), func(error) { all.Done() })
 	db.Submit(func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO child (t) VALUES (99)`)
+		_, err := tx.ExecContext(context.Background(), `INSERT INTO child (t) VALUES (99)`)
 		return err
 	}, func(err error) { bad = err; all.Done() })
 	db.Submit(insert("b"), func(error) { all.Done() })
@@ -189,7 +189,7 @@ func TestQuotaHoldsBackAndLetsGo(t *testing.T) {
 	}
 	for range n {
 		if err := db.DoAhead(context.Background(), func(tx *sql.Tx) error {
-			_, err := tx.Exec(`DELETE FROM t WHERE id = (SELECT min(id) FROM t)`)
+			_, err := tx.ExecContext(context.Background(), `DELETE FROM t WHERE id = (SELECT min(id) FROM t)`)
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -265,7 +265,7 @@ func TestShrinkGivesSpaceBack(t *testing.T) {
 		mustDo(t, db, insertPadded(fmt.Sprint(i), 1<<20))
 	}
 	mustDo(t, db, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`DELETE FROM t`)
+		_, err := tx.ExecContext(context.Background(), `DELETE FROM t`)
 		return err
 	})
 	db.writing.Lock()
