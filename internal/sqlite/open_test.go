@@ -19,7 +19,7 @@ func TestSettings(t *testing.T) {
 		"busy_timeout": "5000", "page_size": strconv.Itoa(pageSize),
 	} {
 		var got string
-		if err := db.writer.QueryRowContext(context.Background(), "PRAGMA " + name).Scan(&got); err != nil {
+		if err := db.writer.QueryRowContext(context.Background(), "PRAGMA "+name).Scan(&got); err != nil {
 			t.Fatal(err)
 		}
 		if got != want {
