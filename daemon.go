@@ -154,7 +154,7 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 	return coocenter.Rules{
 		Push: cfg.General.URL != "", MAC: cfg.General.MAC, DialBeginEvent: cfg.Webhook.DialBeginEvent,
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
-		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, WebKey: string(cfg.General.WebKey),
+		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, WebKey: string(cfg.General.WebKey),
 	}
 }
 

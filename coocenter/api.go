@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,19 @@ func (a *API) Mount(s *httpd.Server) {
 	for _, r := range a.routes() {
 		g.Match(r.methods, r.path, r.handler)
 	}
+	s.Echo().Pre(spelling)
+	s.Lasting(Prefix + "/monitor/*") // a long recording over a slow line
+}
+
+// spelling accepts extenSpy in any case: clients of the vendor write it in several.
+func spelling(next echo.HandlerFunc) echo.HandlerFunc {
+	const spy = Prefix + "/extensions/extenSpy"
+	return func(c echo.Context) error {
+		if u := c.Request().URL; len(u.Path) == len(spy) && strings.EqualFold(u.Path, spy) {
+			u.Path, u.RawPath = spy, ""
+		}
+		return next(c)
+	}
 }
 
 // route is one endpoint of the dialect.
@@ -67,6 +81,7 @@ func (a *API) routes() []route {
 		{post, "/extensions/hangup", a.hangup},
 		{post, "/extensions/transfer", a.transfer},
 		{post, "/extensions/extenSpy", a.extenSpy},
+		{[]string{http.MethodGet, http.MethodHead}, "/monitor/*", a.recording},
 		// the newer paths of the same vendor
 		{post, "/plugin-asterisk/extension/click-number", a.once(a.clickNumber)},
 		{post, "/plugin-asterisk/extension/hangup", a.hangup},

@@ -17,13 +17,14 @@ import (
 
 // Rules are the settings of the dialect that may change while it runs.
 type Rules struct {
-	Push              bool   // a URL is configured: events are stored and sent
-	MAC               string // copied into dialbegin
-	DialBeginEvent    string // "dialbegin", or "dialbegein" for receivers that match the page's spelling
-	HangupLegs        bool   // one hangup per leg instead of one per call
-	RawChannelNames   bool   // PJSIP/x stays PJSIP/x
-	AsteriskDirectory string // recordings as Asterisk names them
-	WebKey            string // key of the daily token, "" = open
+	Push                bool   // a URL is configured: events are stored and sent
+	MAC                 string // copied into dialbegin
+	DialBeginEvent      string // "dialbegin", or "dialbegein" for receivers that match the page's spelling
+	HangupLegs          bool   // one hangup per leg instead of one per call
+	RawChannelNames     bool   // PJSIP/x stays PJSIP/x
+	AsteriskDirectory   string // recordings as Asterisk names them
+	RecordingsDirectory string // and where the daemon finds them
+	WebKey              string // key of the daily token, "" = open
 }
 
 // What is dropped first when the store is full: lower goes first.

@@ -250,27 +250,45 @@ func TestAttendedTransfer(t *testing.T) {
 	})
 }
 
+// silent registers a phone that sends no tone.
+func (b *bench) silent(number string) *phone.Phone {
+	b.Helper()
+	p, err := phone.New(b.ctx, phone.Config{Server: b.lab.SIPAddress, BindIP: b.lab.IP, User: number, Password: lab.Secret(number), Name: "Phone " + number})
+	b.must(err)
+	b.must(p.Register(b.ctx))
+	return b.kept(p, nil)
+}
+
+// hears reports whether sound comes to a phone while some packets do.
+func (b *bench) hears(c *phone.Call) bool {
+	b.Helper()
+	before := c.Stats().SoundIn
+	b.must(c.Received(b.within(5*time.Second), 15))
+	return c.Stats().SoundIn > before+7
+}
+
 // TestSpy listens to a call, changes how, and stops.
 func TestSpy(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		b := setUp(t, version, lab.Options{}, bridge.Options{})
-		p := map[string]*phone.Phone{}
-		for _, n := range []string{"801", "802", "803"} {
-			p[n] = b.phone(n)
-		}
+		p := map[string]*phone.Phone{"801": b.silent("801"), "802": b.silent("802"), "803": b.phone("803")}
 		b.idle("801", "802", "803")
 		b.refuses(404, "extensions/extenSpy", "No such channel", "dst", "802", "src", "803")
 		c := b.talk(p["801"], p["802"])
-		b.must(c.Heard(b.within(5*time.Second), 20))
+		at802 := b.incoming(p["802"])
+		b.must(c.Received(b.within(5*time.Second), 20))
 		b.does("extensions/extenSpy", "spy extension success", "dst", "802", "src", "803")
 		spy := b.incoming(p["803"])
 		if got := spy.Info().Remote.Name; got != "Spy-802" {
 			t.Errorf("the listener's phone shows %q", got)
 		}
-		b.must(spy.Heard(b.within(5*time.Second), 20))
-		for _, mode := range []string{"whisper", "barge", "listen"} {
-			b.does("extensions/extenSpy", "spy extension success", "dst", "802", "src", "803", "mode", mode)
-			b.must(spy.Heard(b.within(5*time.Second), 10))
+		b.must(spy.Received(b.within(5*time.Second), 20))
+		for _, m := range []struct {
+			mode      string
+			one, both bool // who hears the listener, whose phone alone sends a tone: 802, and 801 too
+		}{{"listen", false, false}, {"whisper", true, false}, {"barge", true, true}, {"listen", false, false}} {
+			b.does("extensions/extenSpy", "spy extension success", "dst", "802", "src", "803", "mode", m.mode)
+			b.eventually(m.mode+" to have its effect", func() bool { return b.hears(at802) == m.one && b.hears(c) == m.both })
 		}
 		b.refuses(400, "extensions/extenSpy", "mode: not listen, whisper or barge", "dst", "802", "src", "803", "mode", "shout")
 		b.does("extensions/extenSpy", "spy extension success", "dst", "802", "src", "803", "mode", "off")
