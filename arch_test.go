@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"internal/sqlite": {},
 	"pbx":             {"ami", "ari", "internal/sqlite"},
 	"webhook":         {"internal/sqlite"},
-	"blacklist":       {"pbx"},
+	"blacklist":       {"pbx", "internal/sqlite"},
 	"coocenter":       dialect,
 	"ola":             dialect,
 	"xswitch":         dialect,

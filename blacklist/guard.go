@@ -1,0 +1,87 @@
+package blacklist
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+const refusalTime = 5 * time.Second // what Asterisk may take to end a call
+
+// watch hears of calls until ctx ends or the switch has ended.
+func (n *Numbers) watch(ctx context.Context) {
+	var refusals sync.WaitGroup
+	defer refusals.Wait()
+	check := func(c pbx.Call) {
+		if n.guard.Load() && refusable(c) {
+			refusals.Go(func() { n.refuse(ctx, c) })
+		}
+	}
+	for {
+		sub, picture := n.sw.Subscribe(pbx.SubscribeOptions{})
+		for _, c := range picture.Calls {
+			check(c)
+		}
+		err := follow(ctx, sub, check)
+		sub.Close()
+		if !errors.Is(err, pbx.ErrSlow) {
+			return
+		}
+	}
+}
+
+// follow calls check for each call that begins until the subscription or ctx ends.
+func follow(ctx context.Context, sub *pbx.Subscription, check func(pbx.Call)) error {
+	for {
+		events, err := sub.Next(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range events {
+			if e, ok := o.Event.(pbx.CallStarted); ok {
+				check(e.Call)
+			}
+		}
+	}
+}
+
+// The channel states (include/asterisk/channelstate.h) that matter here.
+const (
+	stateRing = "4" // the far end is calling
+	stateUp   = "6"
+)
+
+// refusable reports whether a call comes from outside, for certain, and was not answered. The first channel must be
+// the one that named the call, and must not have been made by Asterisk: a call that a command dials out over the trunk
+// begins in the trunk's context too, but it asks for no number.
+func refusable(c pbx.Call) bool {
+	f := c.First
+	return c.Direction == pbx.Inbound && f.ID == string(c.ID) && !f.Called && !f.Local() && f.Caller.Number != "" &&
+		(f.State == stateRing || f.Exten != "" && f.Exten != "s") &&
+		f.State != stateUp && f.Answered.IsZero()
+}
+
+// refuse ends a call if its caller is listed.
+func (n *Numbers) refuse(ctx context.Context, c pbx.Call) {
+	ctx, cancel := context.WithTimeout(ctx, refusalTime)
+	defer cancel()
+	listed, err := n.Listed(ctx, c.First.Caller.Number, Inbound)
+	if err != nil {
+		n.log.ErrorContext(ctx, "caller could not be looked up in the black list", "call", c.ID, "error", err)
+		return
+	}
+	if !listed {
+		return
+	}
+	err = n.sw.EndChannel(ctx, c.First.ID, pbx.CauseRejected)
+	switch {
+	case errors.Is(err, pbx.ErrNotFound): // the dialplan or the caller was quicker
+	case err != nil:
+		n.log.WarnContext(ctx, "call of a listed number could not be ended", "call", c.ID, "error", err)
+	default:
+		n.log.InfoContext(ctx, "call of a listed number was ended", "call", c.ID, "channel", c.First.Name)
+	}
+}
