@@ -173,7 +173,7 @@ func target(cfg *conf.Config) webhook.Target {
 func httpOptions(cfg *conf.Config, parts []httpd.Part, registry *prometheus.Registry, log *slog.Logger) httpd.Options {
 	o := httpd.Options{
 		Address:  net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.General.BindPort)),
-		Settings: httpSettings(cfg), Parts: parts, Registry: registry, Logger: log,
+		Settings: httpSettings(cfg), Parts: parts, Registry: registry, Logger: log, Limits: httpd.Limits{Stop: requestGrace},
 	}
 	if cfg.HTTP.TLS {
 		o.TLSAddress = net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.HTTP.TLSPort))

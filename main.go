@@ -16,6 +16,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/coocenter"
 	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/webhook"
 )
 
 // Set by the linker.
@@ -76,7 +77,7 @@ var errReported = errors.New("reported")
 
 func (p program) command() *cobra.Command {
 	var file string
-	load := func() (*conf.Config, error) { return conf.Load(file, p.environ) }
+	load := func() (*conf.Config, error) { return p.load(file) }
 	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load) }
 	root := &cobra.Command{
 		Use: "dialbridge", Short: "HTTP interfaces for CRMs to the Asterisk on this machine",
@@ -97,6 +98,18 @@ func (p program) command() *cobra.Command {
 		}},
 	)
 	return root
+}
+
+// load reads the configuration. What can be found wrong with it is found here, so that it stops the start.
+func (p program) load(file string) (*conf.Config, error) {
+	cfg, err := conf.Load(file, p.environ)
+	if err != nil {
+		return nil, err
+	}
+	if err := target(cfg).Check(); errors.Is(err, webhook.ErrSecret) {
+		return nil, &conf.Error{File: file, Section: "webhook", Key: "secret", Reason: err.Error(), Err: err}
+	}
+	return cfg, nil
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

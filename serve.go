@@ -18,10 +18,14 @@ const (
 	readyPatience = 30 * time.Second // how long the start waits for Asterisk before systemd is told to go on
 	stopPatience  = 10 * time.Second // the end of everything
 	beatPatience  = 10 * time.Second // a loop that is silent for longer is dead
+	requestGrace  = 2 * time.Second  // for HTTP requests under way at the end; with the sender's 5 s and the Logoff's 1 s it fits
 )
 
 // serve runs the daemon until ctx ends.
 func (p program) serve(ctx context.Context, load func() (*conf.Config, error)) error {
+	hup := make(chan os.Signal, 1) // from the beginning: a reload that comes early must not end the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	cfg, err := load()
 	if err != nil {
 		return err
@@ -37,7 +41,7 @@ func (p program) serve(ctx context.Context, load func() (*conf.Config, error)) e
 		return err
 	}
 	d.load, d.notify = load, notify
-	return d.run(ctx)
+	return d.run(ctx, hup)
 }
 
 func (p program) getenv(name string) string {
@@ -49,11 +53,8 @@ func (p program) getenv(name string) string {
 	return ""
 }
 
-// run starts all parts, keeps them company and stops them in order.
-func (d *daemon) run(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// run starts all parts, keeps them company and stops them in order. A signal on hup is a wish to reload.
+func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	line := d.start()
 	d.log.Info("dialbridge is running", "version", version, "http", d.server.Addr().String(), "asterisk", d.cfg.AMI.Address)
 	d.warn()
@@ -162,4 +163,5 @@ func (d *daemon) reload() {
 	}
 	d.cfg = fresh
 	d.log.Info("configuration was reloaded")
+	d.warn()
 }
