@@ -116,15 +116,23 @@ func (c *Client) Run(ctx context.Context) error {
 // ctx ended. Without a deadline in ctx it waits 30 s. Events that an action causes, OriginateResponse too, come out of
 // the stream.
 func (c *Client) Do(ctx context.Context, a Action) (Message, error) {
-	k, err := c.call(ctx, a, false)
+	k, err := c.call(ctx, a, false, 0)
 	return k.response, err
+}
+
+// Sync puts an ItemSync with the mark, which is not 0, into the stream, behind everything that Asterisk had sent when it
+// answered: the answers of Do and List overtake events that wait in the stream, and who compares the two needs to know
+// when it has read them. Errors are those of Do.
+func (c *Client) Sync(ctx context.Context, mark uint64) error {
+	_, err := c.call(ctx, NewAction("Ping"), false, mark)
+	return err
 }
 
 // List sends an action that is answered by a list and returns the events of it, without the one that completes it.
 // They do not come out of the stream. An action that Asterisk answers without a list gives none. Errors are those of
 // Do; "there is nothing" is a *ResponseError for some actions (PJSIPShow..., ConfbridgeList).
 func (c *Client) List(ctx context.Context, a Action) ([]Message, error) {
-	k, err := c.call(ctx, a, true)
+	k, err := c.call(ctx, a, true, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +140,7 @@ func (c *Client) List(ctx context.Context, a Action) ([]Message, error) {
 }
 
 // call sends an action and waits. The call it returns is only to be read, and empty when there is an error.
-func (c *Client) call(ctx context.Context, a Action, list bool) (*call, error) {
+func (c *Client) call(ctx context.Context, a Action, list bool, mark uint64) (*call, error) {
 	id := traceOf(ctx) + "-" + strconv.FormatUint(c.counter.Add(1), 10)
 	wire, err := a.encode(id)
 	if err != nil {
@@ -146,7 +154,7 @@ func (c *Client) call(ctx context.Context, a Action, list bool) (*call, error) {
 		ctx, cancel = context.WithTimeout(ctx, defaultDeadline)
 		defer cancel()
 	}
-	k := &call{id: id, action: a.Name, wire: wire, list: list, done: make(chan struct{})}
+	k := &call{id: id, action: a.Name, wire: wire, list: list, mark: mark, done: make(chan struct{})}
 	l := c.link.Load()
 	if l == nil || !l.submit(k) {
 		return &call{}, fmt.Errorf("%s: %w", a.Name, ErrOffline)

@@ -10,6 +10,7 @@ const (
 	ItemEvent        ItemKind = iota // an event of Asterisk
 	ItemConnected                    // the login was accepted
 	ItemDisconnected                 // the connection is gone; events may have been missed until the next ItemConnected
+	ItemSync                         // the answer to a Sync: all that Asterisk sent before it stands before this item
 )
 
 // An Item is one thing that happened on the link.
@@ -18,6 +19,7 @@ type Item struct {
 	Message Message   // of an ItemEvent
 	At      time.Time // when it was read from the socket; the same for all of one read
 	Gap     bool      // of an ItemEvent: what stood on the wire before it was torn or too long; an event may be missing
+	Mark    uint64    // of an ItemSync: what Sync was called with
 	Version string    // of an ItemConnected: the AMI version of the banner, such as "11.0.0"
 	Err     error     // of an ItemDisconnected: why
 }

@@ -32,6 +32,7 @@ type call struct {
 	id, action string
 	wire       []byte
 	list       bool
+	mark       uint64 // > 0: an ItemSync with it goes into the stream where the answer stands
 	done       chan struct{}
 
 	// Guarded by the link's mu until done is closed.
@@ -194,13 +195,13 @@ func (l *link) next() []byte {
 	return out
 }
 
-// answer gives a response to the call it belongs to; false if nobody waits for it.
-func (l *link) answer(id string, m Message) bool {
+// answer gives a response to the call it belongs to; false if nobody waits for it. mark is that of the call.
+func (l *link) answer(id string, m Message) (known bool, mark uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.calls[id]
 	if k == nil {
-		return false
+		return false, 0
 	}
 	k.response = m
 	response := m.Get("Response")
@@ -212,7 +213,7 @@ func (l *link) answer(id string, m Message) bool {
 	default:
 		l.end(k, nil)
 	}
-	return true
+	return true, k.mark
 }
 
 // waits reports whether a call waits for the answer with this ActionID.

@@ -113,7 +113,7 @@ func (c *Client) mend(l *link, at time.Time, frame []byte, b *batch) error {
 // into b. An error is the end of the link.
 func (c *Client) sort(l *link, at time.Time, message []byte, b *batch) error {
 	if isResponse(message) {
-		return c.response(l, Message{text: string(message)})
+		return c.response(l, Message{text: string(message)}, at, b)
 	}
 	if l.lists.Load() > 0 {
 		if id := find(message, "ActionID"); len(id) > 0 && l.item(id, message) {
@@ -146,9 +146,14 @@ func (c *Client) torn() {
 
 // response gives an answer to who waits for it. Asterisk that is about to end must be left at once: it may wait for
 // us to go.
-func (c *Client) response(l *link, m Message) error {
+func (c *Client) response(l *link, m Message, at time.Time, b *batch) error {
 	id := m.Get("ActionID")
-	if l.answer(id, m) {
+	known, mark := l.answer(id, m)
+	if mark > 0 {
+		b.items = append(b.items, Item{Kind: ItemSync, At: at, Mark: mark})
+		b.bytes += itemSize
+	}
+	if known {
 		c.answered = true
 	} else if id != pingID && id != logoffID {
 		c.stats.late.Add(1)

@@ -235,7 +235,7 @@ func TestGapMakesTheChannelsCompared(t *testing.T) {
 	r.until(isStart)
 	r.complete()
 	f.set(func() { f.channels = nil })
-	f.Send("Event: Hangup\r\nChannel: PJSIP/801-00000001\r\nUniqEvent: Newexten\r\nChannel: x\r\n\r\n") // torn: the Hangup is lost
+	f.Send("Event: Hangup\r\nChannel: PJSIP/801-00000001\r\nUniqEvent: Newexten\r\nPrivilege: dialplan,all\r\nChannel: x\r\n\r\n") // torn: the Hangup is lost
 	got := ends(r.until(isEnd))
 	if len(got) != 1 || got[0].Call.ID != "1.1" || !got[0].Synthetic {
 		t.Errorf("ends = %+v", got)

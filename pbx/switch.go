@@ -63,6 +63,7 @@ type Status struct {
 // answer is the outcome of a query, tied to the link it was asked on.
 type answer struct {
 	link int
+	mark uint64
 	snap *snapshot
 	err  error
 }
@@ -112,6 +113,8 @@ type run struct {
 	again    bool // asked for while a query was under way
 	booted   bool
 	doubt    bool       // an event may have been lost: channels are compared too
+	mark     uint64     // counts queries
+	ready    *answer    // of the query under way; taken over when the stream has come to where it was asked
 	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
 	wg       sync.WaitGroup
 	retry    *time.Timer
@@ -179,6 +182,8 @@ func (r *run) take(ctx context.Context, batch []ami.Item) {
 				r.disconnected(item.Err)
 			case ami.ItemEvent:
 				r.event(ctx, st, item)
+			case ami.ItemSync:
+				r.reached(st, item.Mark)
 			}
 		}
 	})
@@ -186,14 +191,14 @@ func (r *run) take(ctx context.Context, batch []ami.Item) {
 
 func (r *run) connected() {
 	r.link++
-	r.booted, r.querying, r.held = false, false, nil
+	r.booted, r.querying, r.ready, r.held = false, false, nil, nil
 	r.report(false, "waiting for asterisk to be fully booted")
 }
 
 func (r *run) disconnected(err error) {
 	r.cancel()
 	r.retry.Stop()
-	r.synced, r.querying, r.booted, r.held = false, false, false, nil
+	r.synced, r.querying, r.booted, r.ready, r.held = false, false, false, nil, nil
 	reason := "the manager link is down"
 	if err != nil {
 		reason += ": " + err.Error()
@@ -229,26 +234,45 @@ func (r *run) query(ctx context.Context) {
 	qctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	r.cancel = cancel
 	link := r.link
+	r.mark++
+	mark := r.mark
 	r.wg.Go(func() {
 		defer cancel()
 		snap, err := query(qctx, r.client)
-		r.snaps <- answer{link: link, snap: snap, err: err}
+		r.snaps <- answer{link: link, mark: mark, snap: snap, err: err}
+		if err != nil {
+			return
+		}
+		if err := r.client.Sync(qctx, mark); err != nil {
+			r.snaps <- answer{link: link, mark: mark, err: err}
+		}
 	})
 }
 
-// answered takes a snapshot over, then the events that were read meanwhile.
+// answered keeps the outcome of a query until the stream has come to where it was asked: events that were read before
+// the answer may still be waiting there.
 func (r *run) answered(a answer) {
-	if a.link != r.link || !r.booted {
+	if a.link != r.link || a.mark != r.mark || !r.querying {
 		return // of a link that is gone
 	}
-	r.querying = false
-	if a.err != nil {
-		if !errors.Is(a.err, context.Canceled) {
-			r.failed(a.err)
-		}
+	if a.err == nil {
+		r.ready = &a
 		return
 	}
-	r.change(func(st *state) { r.rebuild(st, a.snap) })
+	r.querying, r.ready = false, nil
+	if !errors.Is(a.err, context.Canceled) {
+		r.failed(a.err)
+	}
+}
+
+// reached takes the outcome of a query over, then the events that were read meanwhile.
+func (r *run) reached(st *state, mark uint64) {
+	if r.ready == nil || r.ready.mark != mark {
+		return
+	}
+	snap := r.ready.snap
+	r.querying, r.ready = false, nil
+	r.rebuild(st, snap)
 	if r.again {
 		r.again = false
 		poke(r.asks)
