@@ -2,170 +2,155 @@ package ari
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
-	"unicode"
 )
 
-// maxAnswer bounds what is read of one answer, in bytes.
-const maxAnswer = 4 << 20
+const (
+	defaultTimeout = 10 * time.Second
+	defaultAnswer  = 1 << 20
+	defaultPing    = 5 * time.Second
+	defaultDead    = 15 * time.Second
+	defaultQueue   = 64 << 20
+	dialTimeout    = 5 * time.Second
+	goodbye        = time.Second // how long the end waits for Asterisk, and for who takes the events
 
-// Options is where ARI is and who we are.
+	// Asterisk closes a connection that was idle for 15 s (http.conf, session_keep_alive). We must be the first, or a
+	// request is written into a closing connection and its outcome is unknown.
+	idleTimeout = 10 * time.Second
+	maxConns    = 16 // Asterisk's own limit for all its users is 100 (http.conf, sessionlimit)
+)
+
+// Options is where ARI is, who we are, and what we want to hear.
 type Options struct {
-	URL         string        // such as http://127.0.0.1:8088/ari
-	Username    string        // a section of type=user in ari.conf
-	Password    string        // its password
-	Application string        // our name as a Stasis application
-	Timeout     time.Duration // of one request, 0 = 10 s
-	Transport   http.RoundTripper
+	URL         string // such as http://127.0.0.1:8088/ari; https is TLS
+	Username    string // a section of type=user in ari.conf
+	Password    string // its password
+	Application string // our name as a Stasis application
+
+	Timeout   time.Duration // of one request, default 10 s
+	MaxAnswer int           // bytes read of one answer, default 1 MiB (a list of 2,000 channels)
+
+	// SubscribeAll asks for the events of everything in Asterisk, not only of what is in our application. What is in it
+	// as well is then told of two or three times, in equal messages.
+	SubscribeAll bool
+	// Want says by its type alone whether an event goes into the stream; nil is all. It is called from the reader for
+	// every event, so it must be quick.
+	Want      func(kind string) bool
+	Ping      time.Duration // a ping is sent after this long without a byte; default 5 s
+	DeadAfter time.Duration // the connection is given up after this long without a byte; default 15 s
+	Queue     int           // bytes that may wait in the stream before the connection is given up; default 64 MiB
+
+	// Dial connects, for requests and events; nil is a net.Dialer with TCP keepalive. TLS is put on top of it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	TLS  *tls.Config // of https, nil is the default
+
+	Logger *slog.Logger // nil discards
 }
 
-// Client asks one Asterisk. It is safe for use by several goroutines.
+// Client talks to one Asterisk. It is safe for use by several goroutines, but Run, which may be called once.
 type Client struct {
-	options Options
-	base    string
-	http    *http.Client
+	o      Options
+	base   *url.URL // without user information and query; nil when Options.URL cannot be parsed
+	http   *http.Client
+	direct *http.Transport
+
+	stream  *stream
+	types   names
+	started atomic.Bool
+	stats   counters
+
+	mu     sync.Mutex
+	status Status
 }
 
 // New makes a client and contacts nobody.
 func New(o Options) *Client {
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+	o.Timeout = orDefault(o.Timeout, defaultTimeout)
+	o.Ping = orDefault(o.Ping, defaultPing)
+	o.DeadAfter = orDefault(o.DeadAfter, defaultDead)
+	o.MaxAnswer = orDefault(o.MaxAnswer, defaultAnswer)
+	o.Queue = orDefault(o.Queue, defaultQueue)
+	if o.Dial == nil {
+		o.Dial = dialTCP
 	}
-	return &Client{options: o, base: strings.TrimRight(o.URL, "/"), http: &http.Client{
-		Transport: o.Transport,
-		Timeout:   o.Timeout,
-		// A redirect would carry the password to whoever wrote it.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{
+		o: o, base: parseBase(o.URL), stream: newStream(o.Queue), types: names{},
+		status: Status{Phase: Idle, Since: time.Now(), Err: ErrOffline},
+	}
+	c.direct = c.transport(o.Dial)
+	c.http = &http.Client{Transport: c.direct, Timeout: o.Timeout, CheckRedirect: noRedirect}
+	return c
+}
+
+// orDefault returns value if it is positive.
+func orDefault[T int | time.Duration](value, fallback T) T {
+	if value > 0 {
+		return value
+	}
+	return fallback
+}
+
+// parseBase returns the URL without what may be secret in it, or nil.
+func parseBase(text string) *url.URL {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
+}
+
+// transport makes what carries requests. It asks no proxy: the password is for Asterisk alone.
+func (c *Client) transport(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:            dial,
+		TLSClientConfig:        c.o.TLS,
+		TLSHandshakeTimeout:    dialTimeout,
+		MaxConnsPerHost:        maxConns,
+		MaxIdleConnsPerHost:    maxConns / 2,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}
+}
+
+// noRedirect stops at a redirect, which would carry the password to whoever wrote it.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// dialTCP is the default of Options.Dial.
+func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
+	return d.DialContext(ctx, network, address)
 }
 
 // Application is our name as a Stasis application.
-func (c *Client) Application() string { return c.options.Application }
+func (c *Client) Application() string { return c.o.Application }
 
-// Info is what Asterisk tells about itself.
-type Info struct {
-	Version  string    // such as "22.10.1~dfsg+~cs6.15.60671435-1"
-	EntityID string    // the hardware address that Asterisk goes by
-	Started  time.Time // zero when Asterisk does not say
-	Reloaded time.Time // zero when Asterisk does not say
+// Close ends connections that no request uses. The client can still be used.
+func (c *Client) Close() { c.direct.CloseIdleConnections() }
+
+// NewID returns an id that nobody else has, for a channel, bridge, playback or snoop: prefix, a hyphen and 16 random
+// hexadecimal digits.
+func NewID(prefix string) string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails, it ends the program
+	return prefix + "-" + hex.EncodeToString(random[:])
 }
 
-// Info asks GET /asterisk/info, which also proves that the user may log in.
-func (c *Client) Info(ctx context.Context) (Info, error) {
-	var answer struct {
-		System struct {
-			Version  string `json:"version"`
-			EntityID string `json:"entity_id"`
-		} `json:"system"`
-		Status struct {
-			Started  string `json:"startup_time"`
-			Reloaded string `json:"last_reload_time"`
-		} `json:"status"`
-	}
-	if err := c.get(ctx, "/asterisk/info", &answer); err != nil {
-		return Info{}, err
-	}
-	if answer.System.Version == "" {
-		return Info{}, &Error{Op: "GET /asterisk/info", Status: http.StatusOK, Err: ErrForeign}
-	}
-	return Info{
-		Version:  answer.System.Version,
-		EntityID: answer.System.EntityID,
-		Started:  parseTime(answer.Status.Started),
-		Reloaded: parseTime(answer.Status.Reloaded),
-	}, nil
-}
-
-// parseTime reads Asterisk's form, such as 2026-11-21T19:59:00.123+0000.
-func parseTime(text string) time.Time {
-	t, err := time.Parse("2006-01-02T15:04:05.999-0700", text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}
-
-// get asks for one resource and decodes its JSON into target.
-func (c *Client) get(ctx context.Context, path string, target any) error {
-	op := "GET " + path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
-	if err != nil {
-		// What is wrong with the URL would be shown with a piece of it.
-		return &Error{Op: op, Cause: errors.New("the url cannot be parsed")}
-	}
-	request.SetBasicAuth(c.options.Username, c.options.Password)
-	response, err := c.http.Do(request)
-	if err != nil {
-		return &Error{Op: op, Err: ErrUnreachable, Cause: bare(err)}
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return &Error{Op: op, Err: ErrUnreachable, Cause: bare(err)}
-	}
-	if response.StatusCode != http.StatusOK {
-		return refusal(op, response.StatusCode, body)
-	}
-	if err := json.Unmarshal(body, target); err != nil {
-		return &Error{Op: op, Status: response.StatusCode, Err: ErrForeign}
-	}
-	return nil
-}
-
-// bare takes the URL out of an error of net/http: it may hold a password.
-func bare(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		if wrapped.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("time-out: %w", context.DeadlineExceeded)
-		}
-		return wrapped.Err
-	}
-	return err
-}
-
-// refusal tells the statuses apart.
-func refusal(op string, status int, body []byte) *Error {
-	e := &Error{Op: op, Status: status, Message: message(body)}
-	switch status {
-	case http.StatusUnauthorized:
-		e.Err = ErrUnauthorized
-	case http.StatusForbidden:
-		e.Err = ErrForbidden
-	case http.StatusNotFound:
-		if e.Message == "" { // ARI's own 404 is JSON; the web server's is a page
-			e.Err = ErrDisabled
-		}
-	case http.StatusServiceUnavailable:
-		e.Err = ErrShuttingDown
-	}
-	if status < http.StatusBadRequest {
-		e.Err = ErrForeign
-	}
-	return e
-}
-
-// message is what Asterisk says in an error, in one of its two spellings, made
-// fit for one line.
-func message(body []byte) string {
-	var said struct{ Message, Error string }
-	if json.Unmarshal(body, &said) != nil {
-		return ""
-	}
-	text := said.Message
-	if text == "" {
-		text = said.Error
-	}
-	if len(text) > 200 || strings.ContainsFunc(text, unicode.IsControl) {
-		text = strconv.Quote(text[:min(len(text), 200)])
-	}
-	return text
-}
+// errURL hides the URL that cannot be parsed: a piece of it may be secret.
+var errURL = errors.New("the url cannot be parsed")

@@ -25,9 +25,9 @@ func serve(t *testing.T, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return New(Options{URL: server.URL + "/ari/", Username: "bridge", Password: password, Application: "dialbridge", Transport: transport})
+	c := New(Options{URL: server.URL + "/ari/", Username: "bridge", Password: password, Application: "dialbridge"})
+	t.Cleanup(c.Close)
+	return c
 }
 
 func TestInfo(t *testing.T) {
@@ -76,8 +76,18 @@ func TestErrorsAreToldApart(t *testing.T) {
 		{"other JSON", 200, `{"hello":1}`, ErrForeign, ""},
 		{"a list", 200, `[]`, ErrForeign, ""},
 		{"a redirect", 302, "", ErrForeign, ""},
-		{"another error", 500, `{"error":"Allocation failed"}`, nil,
-			"ari: GET /asterisk/info: status 500 (Allocation failed)"},
+		{"another error", 500, `{"message":"Internal Server Error"}`, nil,
+			"ari: GET /asterisk/info: status 500 (Internal Server Error)"},
+		{"no endpoint", 500, `{"error":"Allocation failed"}`, ErrAllocation, ""},
+		{"not there", 404, `{"message":"Channel not found"}`, ErrNotFound, ""},
+		{"not there, said otherwise", 400, `{"message":"Channel not found"}`, ErrNotFound, ""},
+		{"an argument", 400, `{"message":"Endpoint must be specified"}`, ErrInvalid, ""},
+		{"in use", 409, `{"message":"Channel with given unique ID already exists"}`, ErrConflict, ""},
+		{"not in Stasis", 409, `{"message":"Channel not in Stasis application"}`, ErrNotInStasis, ""},
+		{"not in Stasis, said otherwise", 422, `{"message":"Channel not in Stasis application"}`, ErrNotInStasis, ""},
+		{"not up", 412, `{"message":"Channel in invalid state"}`, ErrState, ""},
+		{"in a file", 403, `{"message":"Cannot update sorcery objects of type 'endpoint'"}`, ErrReadOnly, ""},
+		{"in a file too", 403, `{"message":"Could not delete object with id '801'"}`, ErrReadOnly, ""},
 		{"hostile text", 500, `{"message":"a\r\nb"}`, nil, `ari: GET /asterisk/info: status 500 ("a\r\nb")`},
 		{"long text", 500, `{"message":"` + strings.Repeat("x", 1000) + `"}`, nil, ""},
 	} {

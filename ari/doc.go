@@ -1,67 +1,35 @@
-// Package ari is a client of the Asterisk REST Interface. It uses the standard
-// library alone and knows no rules of telephony. Its errors tell apart what a
-// person would mend in different places: Asterisk's HTTP server, ari.conf, the
-// password, or nothing but patience.
+// Package ari is a client of the Asterisk REST Interface: typed calls over HTTP, and one WebSocket on which Asterisk
+// tells what happens. It knows the wire and no rules of telephony.
+//
+// A [Client] is made by [New]. Its calls ([Client.Originate], [Client.Snoop] ...) work at any time. Events come while
+// [Client.Run] runs: it connects, reads, notices a silent peer, and connects again whenever the socket is lost. All that
+// happens comes out of [Client.Stream] in the order of the wire: an [ItemConnected], the events, an [ItemDisconnected].
+//
+// # Vocabulary
+//
+//   - An application is the name under which a program listens. One name has one listener: a second one takes it over,
+//     and the first is told so ([ErrReplaced]) and then hears nothing more.
+//   - A channel is in Stasis while the application has the say over it; most commands need that ([ErrNotInStasis]).
+//     A channel that the dialplan has may be hung up, asked for variables and snooped upon.
+//   - A bridge is where channels hear each other. A snoop is a channel that hears, or whispers to, another one.
+//   - An id is chosen by the caller ([NewID]), so that he knows what to look for when the outcome of a call is unknown.
+//     Asterisk refuses an id that is in use ([ErrConflict]).
+//   - A stored recording is a file; a live one is still being written.
+//   - A dynamic object is a piece of configuration that lives in a database of Asterisk and counts without a reload.
+//
+// # The outcome of a call
+//
+// A failed call is an [*Error], or an [*ArgumentError] when we have refused it ourselves. What was never sent is
+// [ErrOffline] and may be repeated. What was sent and got no answer is [ErrUnknown] when it was to change something:
+// Asterisk may have carried it out, so only its caller can say what to do. A status is Asterisk's refusal: nothing was
+// done. [Error.Repeatable] sums this up.
+//
+// Errors also tell apart what a person would mend in different places: Asterisk's HTTP server, ari.conf, the password,
+// or nothing but patience. Neither the password nor the URL is part of an error or of a log line.
+//
+// # Decoding
+//
+// An event's type and time are found by a scan of its top level, before anything is decoded; what [Options.Want]
+// refuses costs nothing else. An [Event] keeps its text, and [Event.Decode] takes out of it what this package knows, by
+// the same scan, without copying strings.
 package ari
-
-import (
-	"errors"
-	"fmt"
-)
-
-// Causes of a failed request, for errors.Is.
-var (
-	// ErrUnreachable: no answer came at all. Asterisk does not run, or its HTTP
-	// server (http.conf) is off or elsewhere.
-	ErrUnreachable = errors.New("ari: no answer")
-	// ErrUnauthorized: 401, the user or its password is not that of ari.conf.
-	ErrUnauthorized = errors.New("ari: user or password refused")
-	// ErrForbidden: 403, the user of ari.conf may only read, or not from here.
-	ErrForbidden = errors.New("ari: not permitted to this user")
-	// ErrDisabled: 404 for the interface itself. ARI is off in ari.conf, its
-	// modules are not loaded, or the URL has another prefix.
-	ErrDisabled = errors.New("ari: not enabled at this address")
-	// ErrShuttingDown: 503, Asterisk is on its way out or not yet up.
-	ErrShuttingDown = errors.New("ari: asterisk is shutting down or not yet up")
-	// ErrForeign: something answered that is no ARI.
-	ErrForeign = errors.New("ari: the answer is not that of an ARI")
-)
-
-// Error is a request that failed. Neither the password nor the URL's user
-// information is part of it.
-type Error struct {
-	Op      string // method and path below the URL, such as "GET /asterisk/info"
-	Status  int    // HTTP status, 0 without an answer
-	Message string // what Asterisk said, "" when nothing
-	Err     error  // one of the causes above, or nil for another status
-	Cause   error  // the error of the network, nil with a Status
-}
-
-// Error returns operation, cause and what Asterisk said.
-func (e *Error) Error() string {
-	text := "ari: " + e.Op
-	if e.Status != 0 {
-		text += fmt.Sprintf(": status %d", e.Status)
-	}
-	if e.Message != "" {
-		text += fmt.Sprintf(" (%s)", e.Message)
-	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()[len("ari: "):]
-	}
-	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
-	}
-	return text
-}
-
-// Unwrap returns the cause from the list above and that of the network.
-func (e *Error) Unwrap() []error {
-	var list []error
-	for _, err := range []error{e.Err, e.Cause} {
-		if err != nil {
-			list = append(list, err)
-		}
-	}
-	return list
-}
