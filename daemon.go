@@ -12,6 +12,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ari"
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/coocenter"
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/httpd"
@@ -37,6 +38,7 @@ type daemon struct {
 	outbox   *webhook.Outbox
 	sender   *webhook.Sender
 	events   *coocenter.Events
+	numbers  *blacklist.Numbers
 	api      *coocenter.API
 	server   *httpd.Server
 	failures *httpd.Limiter
@@ -74,8 +76,14 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	}
 	d.events = coocenter.NewEvents(d.sw, d.outbox, coocenterRules(d.cfg), d.log)
 	d.failures = httpd.NewLimiter(d.cfg.HTTP.AuthFailures.Count, d.cfg.HTTP.AuthFailures.Per)
-	now := func(zone *time.Location) func() time.Time { return func() time.Time { return time.Now().In(zone) } }
-	d.api = coocenter.NewAPI(d.sw, d.failures, coocenterRules(d.cfg), now(d.cfg.General.Timezone), d.log)
+	if d.numbers, err = blacklist.New(ctx, blacklist.Options{Switch: d.sw, Store: d.db, Guard: d.cfg.Blacklist.Guard, Logger: d.log}); err != nil {
+		return err
+	}
+	zone := d.cfg.General.Timezone
+	d.api = coocenter.NewAPI(coocenter.APIOptions{
+		Switch: d.sw, Numbers: d.numbers, Failures: d.failures, Rules: coocenterRules(d.cfg),
+		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
+	})
 	registry := prometheus.NewRegistry()
 	d.register(registry)
 	if d.server, err = httpd.New(httpOptions(d.cfg, d.parts(), registry, d.log)); err != nil {
@@ -90,6 +98,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 func (d *daemon) start() *lineup {
 	l := newLineup(
 		&part{name: "http", run: d.server.Run},
+		&part{name: "blacklist", run: d.numbers.Run},
 		&part{name: "asterisk", run: d.client.Run},
 		&part{name: "switch", run: d.sw.Run, drain: true},
 		&part{name: "events", run: d.events.Run, drain: true, after: d.sw.Settle},
@@ -116,6 +125,7 @@ func (d *daemon) configure(cfg *conf.Config) error {
 	d.sw.Configure(pbxRules(cfg))
 	d.events.Configure(coocenterRules(cfg))
 	d.api.Configure(coocenterRules(cfg))
+	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
 }

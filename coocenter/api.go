@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
 )
@@ -17,20 +18,31 @@ import (
 // Prefix is where all routes of the dialect begin.
 const Prefix = "/coocenter-api"
 
+// APIOptions are the parts that the dialect's requests need.
+type APIOptions struct {
+	Switch   *pbx.Switch
+	Numbers  *blacklist.Numbers
+	Failures *httpd.Limiter // by address, shared by all dialects
+	Rules    Rules
+	Now      func() time.Time // in the time zone in which the token's day is counted
+	Logger   *slog.Logger
+}
+
 // API answers the dialect's requests.
 type API struct {
 	sw       *pbx.Switch
-	failures *httpd.Limiter // by address, shared by all dialects
+	numbers  *blacklist.Numbers
+	failures *httpd.Limiter
 	log      *slog.Logger
-	now      func() time.Time // in the time zone in which the token's day is counted
+	now      func() time.Time
 	rules    atomic.Pointer[Rules]
 	answers  *answers
 }
 
-// NewAPI makes the dialect's routes over a switch. now must return times in the configured time zone.
-func NewAPI(sw *pbx.Switch, failures *httpd.Limiter, rules Rules, now func() time.Time, log *slog.Logger) *API {
-	a := &API{sw: sw, failures: failures, log: log, now: now, answers: newAnswers()}
-	a.rules.Store(&rules)
+// NewAPI makes the dialect's routes.
+func NewAPI(o APIOptions) *API {
+	a := &API{sw: o.Switch, numbers: o.Numbers, failures: o.Failures, log: o.Logger, now: o.Now, answers: newAnswers()}
+	a.rules.Store(&o.Rules)
 	return a
 }
 
@@ -81,6 +93,9 @@ func (a *API) routes() []route {
 		{post, "/extensions/hangup", a.hangup},
 		{post, "/extensions/transfer", a.transfer},
 		{post, "/extensions/extenSpy", a.extenSpy},
+		{read, "/blacklist/index", a.blacklistIndex},
+		{post, "/blacklist/create", a.blacklistCreate},
+		{[]string{http.MethodDelete, http.MethodPost}, "/blacklist/delete", a.blacklistDelete},
 		{[]string{http.MethodGet, http.MethodHead}, "/monitor/*", a.recording},
 		// the newer paths of the same vendor
 		{post, "/plugin-asterisk/extension/click-number", a.once(a.clickNumber)},

@@ -22,7 +22,7 @@ var drawn = []struct {
 	what *regexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`ChannelId: \d+\.c[0-9a-f]{14}`), "ChannelId: ID"},
+	{regexp.MustCompile(`\d{10}\.c[0-9a-f]{14}`), "ID"},
 	{regexp.MustCompile(`(ActionID: .*)-\d+`), "$1-N"},
 	{regexp.MustCompile(`"duration":"00:0[12]:\d\d"`), `"duration":"AGE"`},
 }
@@ -133,16 +133,16 @@ func answered(answer *httptest.ResponseRecorder) string {
 
 // liveChannels are two calls: 808 talks to 809 over a Local channel, and a caller from outside waits.
 func liveChannels() []ami.Message {
-	row := func(name, id, linked, state, desc, num, callerName, connected, connectedName, duration string) ami.Message {
-		return amitest.NewEvent("CoreShowChannel", "Channel", name, "ChannelState", state, "ChannelStateDesc", desc, "CallerIDNum", num,
+	row := func(name, id, linked, bridge, state, desc, num, callerName, connected, connectedName, duration string) ami.Message {
+		return amitest.NewEvent("CoreShowChannel", "BridgeId", bridge, "Channel", name, "ChannelState", state, "ChannelStateDesc", desc, "CallerIDNum", num,
 			"CallerIDName", callerName, "ConnectedLineNum", connected, "ConnectedLineName", connectedName, "Context", "from-internal",
 			"Exten", "809", "Uniqueid", id, "Linkedid", linked, "Duration", duration)
 	}
 	return []ami.Message{
-		row("PJSIP/808-0000000a", "1795286308.1", "1795286308.1", "6", "Up", "808", "Wang", "809", "Li", "00:01:20"),
-		row("Local/809@queue-00000001;1", "1795286308.2", "1795286308.1", "6", "Up", "809", "", "808", "Wang", "00:01:20"),
-		row("Local/809@queue-00000001;2", "1795286308.3", "1795286308.1", "6", "Up", "808", "Wang", "809", "Li", "00:01:20"),
-		row("PJSIP/809-0000000b", "1795286308.4", "1795286308.1", "6", "Up", "809", "Li", "808", "Wang", "00:01:20"),
-		row("SIP/trunk-0000000c", "1795286310.5", "1795286310.5", "4", "Ring", "02112345678", `"张三" <x>`, "<unknown>", "<unknown>", "00:01:10"),
+		row("PJSIP/808-0000000a", "1795286308.1", "1795286308.1", "b1", "6", "Up", "808", "Wang", "809", "Li", "00:01:20"),
+		row("Local/809@queue-00000001;1", "1795286308.2", "1795286308.1", "b1", "6", "Up", "809", "", "808", "Wang", "00:01:20"),
+		row("Local/809@queue-00000001;2", "1795286308.3", "1795286308.1", "b2", "6", "Up", "808", "Wang", "809", "Li", "00:01:20"),
+		row("PJSIP/809-0000000b", "1795286308.4", "1795286308.1", "b2", "6", "Up", "809", "Li", "808", "Wang", "00:01:20"),
+		row("SIP/trunk-0000000c", "1795286310.5", "1795286310.5", "", "4", "Ring", "02112345678", `"张三" <x>`, "<unknown>", "<unknown>", "00:01:10"),
 	}
 }

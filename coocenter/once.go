@@ -3,6 +3,7 @@ package coocenter
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type answer struct {
 	done   chan struct{}
 	status int // 0 when the request failed in a way that may be repeated
 	body   []byte
+	failed error // an outcome that is unknown
 }
 
 func newAnswers() *answers { return &answers{byKey: map[string]*answer{}} }
@@ -110,8 +112,12 @@ func (a *API) record(c echo.Context, first *answer, next echo.HandlerFunc) (err 
 	defer func() { a.answers.end(first, keep) }() // also when next panics
 	err = next(c)
 	c.Response().Writer = r.ResponseWriter
-	if err == nil {
+	var e *httpd.Error
+	switch {
+	case err == nil:
 		first.status, first.body, keep = c.Response().Status, r.body.Bytes(), true
+	case errors.As(err, &e) && e.Status == http.StatusGatewayTimeout:
+		first.failed, keep = err, true
 	}
 	return err
 }
@@ -124,6 +130,10 @@ func repeat(c echo.Context, first *answer, asked [sha256.Size]byte) error {
 	case <-first.done:
 	case <-c.Request().Context().Done():
 		return &httpd.Error{Status: http.StatusGatewayTimeout, Message: "the first request with this Idempotency-Key is still under way"}
+	}
+	if first.failed != nil {
+		c.Response().Header().Set("Idempotency-Replayed", "true")
+		return first.failed
 	}
 	if first.status == 0 {
 		return &httpd.Error{Status: http.StatusConflict, Message: "the first request with this Idempotency-Key failed, try again"}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/pbx"
@@ -90,22 +91,89 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 		}
 		s.List(a, "Channels hung up will follow", ended, "ChannelsHungupListComplete")
 	})
+	f.handleQueues()
+	f.handleCalls()
 	return f
+}
+
+// handleQueues gives the fake a queue 630, of which 808 is a static member and 809 a paused dynamic one, and an empty 631.
+func (f *asterisk) handleQueues() {
+	member := func(event, queue, iface, name, membership, penalty, paused string) ami.Message {
+		return amitest.NewEvent(event, "Queue", queue, "Name", name, "Location", iface, "MemberName", name, "Interface", iface,
+			"StateInterface", iface, "Membership", membership, "Penalty", penalty, "Paused", paused, "Status", "1")
+	}
+	f.Handle("QueueStatus", func(s *amitest.Session, a ami.Action) {
+		s.List(a, "Queue status will follow", []ami.Message{
+			amitest.NewEvent("QueueParams", "Queue", "630"),
+			member("QueueMember", "630", "PJSIP/808", "808", "static", "0", "0"),
+			member("QueueMember", "630", "Local/809@from-queue/n", "809", "dynamic", "1", "1"),
+			member("QueueMember", "630", "DAHDI/4", "analog", "dynamic", "0", "0"),
+			amitest.NewEvent("QueueParams", "Queue", "631"),
+		}, "QueueStatusComplete")
+	})
+	f.Handle("QueueAdd", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Added interface to queue")
+		s.Message(member("QueueMemberAdded", a.Get("Queue"), a.Get("Interface"), a.Get("MemberName"), "dynamic", a.Get("Penalty"), "0"))
+	})
+	f.Handle("QueueRemove", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Removed interface from queue")
+		s.Message(member("QueueMemberRemoved", a.Get("Queue"), a.Get("Interface"), "", "dynamic", "0", "0"))
+	})
+	f.Handle("QueuePause", func(s *amitest.Session, a ami.Action) {
+		paused := map[string]string{"true": "1", "false": "0"}[a.Get("Paused")]
+		s.Respond(a, "Success", "Message", "Interface paused successfully")
+		membership := "dynamic"
+		if a.Get("Interface") == "PJSIP/808" {
+			membership = "static"
+		}
+		s.Message(member("QueueMemberPause", a.Get("Queue"), a.Get("Interface"), "", membership, "0", paused))
+	})
+}
+
+// handleCalls lets the fake transfer to every number but 899, listen, and tell where its phones are.
+func (f *asterisk) handleCalls() {
+	f.Handle("Getvar", func(s *amitest.Session, a ami.Action) {
+		value := "1"
+		if strings.Contains(a.Get("Variable"), ",899,") {
+			value = "0"
+		}
+		s.Respond(a, "Success", "Variable", a.Get("Variable"), "Value", value)
+	})
+	done := func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Message", "Done") }
+	for _, action := range []string{"Atxfer", "CancelAtxfer", "PlayDTMF"} {
+		f.Handle(action, done)
+	}
+	f.Handle("BlindTransfer", func(s *amitest.Session, a ami.Action) {
+		done(s, a)
+		s.Event("BridgeLeave", "Channel", a.Get("Channel"), "Uniqueid", "1795286308.4", "Linkedid", "1795286308.1", "BridgeUniqueid", "b2")
+	})
+	contact := func(number, uri, status, usec string) ami.Message {
+		return amitest.NewEvent("ContactList", "ObjectName", number+";@x", "Endpoint", number, "Uri", uri, "Status", status, "RoundtripUsec", usec)
+	}
+	f.Handle("PJSIPShowContacts", func(s *amitest.Session, a ami.Action) {
+		s.List(a, "A listing of Contacts follows", []ami.Message{
+			contact("808", "sip:808@192.168.12.4:5060;ob", "Reachable", "45123"),
+			contact("809", "sip:809@192.168.12.5", "Unreachable", "N/A"),
+			contact("810", "sip:810@[2001:db8::5]:5060", "NonQualified", "N/A"),
+			contact("trunk", "sip:192.168.12.1", "Reachable", "1"),
+		}, "ContactListComplete")
+	})
 }
 
 // rig is the chain from the manager's socket to the outbox, and the dialect's HTTP interface.
 type rig struct {
-	t      *testing.T
-	fake   *asterisk
-	path   string // of the database
-	sw     *pbx.Switch
-	events *Events
-	api    *API
-	outbox *webhook.Outbox
-	sender *webhook.Sender
-	web    http.Handler
-	log    *logBuffer
-	close  func() // ends everything in the daemon's order
+	t       *testing.T
+	fake    *asterisk
+	path    string // of the database
+	sw      *pbx.Switch
+	events  *Events
+	numbers *blacklist.Numbers
+	api     *API
+	outbox  *webhook.Outbox
+	sender  *webhook.Sender
+	web     http.Handler
+	log     *logBuffer
+	close   func() // ends everything in the daemon's order
 }
 
 type rigOptions struct {
@@ -144,7 +212,11 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.must(err)
 	r.sender = webhook.NewSender(r.outbox, webhook.SenderOptions{Logger: log})
 	r.events = NewEvents(r.sw, r.outbox, rules, log)
-	r.api = NewAPI(r.sw, httpd.NewLimiter(o.limit, time.Minute), rules, o.now, log)
+	r.numbers, err = blacklist.New(ctx, blacklist.Options{Switch: r.sw, Store: db, Logger: log})
+	r.must(err)
+	r.api = NewAPI(APIOptions{
+		Switch: r.sw, Numbers: r.numbers, Failures: httpd.NewLimiter(o.limit, time.Minute), Rules: rules, Now: o.now, Logger: log,
+	})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
 		Registry: prometheus.NewRegistry(), Logger: log,
@@ -180,8 +252,9 @@ func (r *rig) start(ctx context.Context, client *ami.Client, db *sqlite.DB) {
 	}
 	stopDB, stopSender := background(db.Run), background(r.sender.Run)
 	waitEvents, waitSwitch := drained(r.events.Run), drained(r.sw.Run)
-	stopLink := background(client.Run)
+	stopLink, stopNumbers := background(client.Run), background(r.numbers.Run)
 	r.close = sync.OnceFunc(func() {
+		stopNumbers()
 		stopLink()
 		waitSwitch()
 		waitEvents()

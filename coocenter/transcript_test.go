@@ -189,7 +189,7 @@ func TestSameCaptureTwiceInOneStore(t *testing.T) {
 func TestPush(t *testing.T) {
 	var mu sync.Mutex
 	bodies, order := map[string]string{}, map[string][]string{}
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			return // the sender went away

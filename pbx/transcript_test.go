@@ -2,9 +2,7 @@ package pbx
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,9 +13,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func testRules() Rules {
 	return Rules{
@@ -138,7 +135,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			st, events := replay(t, f, nil)
 			checkPromises(t, st, events, strings.HasSuffix(name, "-channelvars"))
-			golden(t, filepath.Join("testdata", name+".golden"), story(events))
+			golden.Compare(t, filepath.Join("testdata", name+".golden"), []byte(story(events)))
 		})
 	}
 }
@@ -177,21 +174,5 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 	}
 	if diff := gocmp.Diff(started, ended); diff != "" {
 		t.Errorf("each call must start and end once (-started +ended):\n%s", diff)
-	}
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Calls      Calls
 	IVR        []Menu // in the order of the file
 	Feedback   Feedback
+	Blacklist  Blacklist
 	Recordings Recordings
 	Store      Store
 	Webhook    Webhook
@@ -87,6 +88,11 @@ type Menu struct {
 	Context string // dialplan context, in its own spelling
 	ID      string
 	Name    string // may be empty
+}
+
+// Blacklist is the section [blacklist].
+type Blacklist struct {
+	Guard bool // end inbound calls of listed numbers where the dialplan does not
 }
 
 // Feedback is the section [feedback].

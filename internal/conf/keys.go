@@ -73,6 +73,7 @@ func (c *Config) callKeys() []key {
 		{"calls", "queue_member", "{tech}/{exten}", true, template{&l.QueueMember}},
 		{"calls", "cdr_csv", "/var/log/asterisk/cdr-csv/Master.csv", true, path{&l.CDRCSV, false}},
 		{"feedback", "contexts", `^(feedback|survey).*`, true, pattern{&c.Feedback.Contexts}},
+		{"blacklist", "guard", "yes", false, yesNo{&c.Blacklist.Guard}},
 		{"recordings", "directory", "/var/spool/asterisk/monitor", false, path{&r.Directory, false}},
 		{"recordings", "asterisk_directory", "", false, path{&r.AsteriskDirectory, true}},
 		{"store", "path", "/var/lib/dialbridge/dialbridge.db", true, path{&c.Store.Path, false}},
