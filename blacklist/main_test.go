@@ -26,31 +26,34 @@ type asterisk struct {
 	*amitest.Server
 	mu      sync.Mutex
 	entries map[string]string // by /family/key
+
+	handlers map[string]amitest.Handler // of AstDB's actions
 }
 
 func newAsterisk(t testing.TB) *asterisk {
-	a := &asterisk{Server: amitest.Start(t), entries: map[string]string{}}
-	locked := func(do amitest.Handler) amitest.Handler {
-		return func(s *amitest.Session, action ami.Action) {
+	a := &asterisk{Server: amitest.Start(t), entries: map[string]string{}, handlers: map[string]amitest.Handler{}}
+	handle := func(name string, do amitest.Handler) {
+		a.handlers[name] = func(s *amitest.Session, action ami.Action) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			do(s, action)
 		}
+		a.Handle(name, a.handlers[name])
 	}
 	path := func(action ami.Action) string { return "/" + action.Get("Family") + "/" + action.Get("Key") }
-	a.Handle("DBPut", locked(func(s *amitest.Session, action ami.Action) {
+	handle("DBPut", func(s *amitest.Session, action ami.Action) {
 		a.entries[path(action)] = action.Get("Val")
 		s.Respond(action, "Success", "Message", "Updated database successfully")
-	}))
-	a.Handle("DBDel", locked(func(s *amitest.Session, action ami.Action) {
+	})
+	handle("DBDel", func(s *amitest.Session, action ami.Action) {
 		if _, ok := a.entries[path(action)]; !ok {
 			s.Respond(action, "Error", "Message", "Database entry could not be deleted")
 			return
 		}
 		delete(a.entries, path(action))
 		s.Respond(action, "Success", "Message", "Key deleted successfully")
-	}))
-	a.Handle("DBGet", locked(func(s *amitest.Session, action ami.Action) {
+	})
+	handle("DBGet", func(s *amitest.Session, action ami.Action) {
 		value, ok := a.entries[path(action)]
 		if !ok {
 			s.Respond(action, "Error", "Message", "Database entry not found")
@@ -59,8 +62,8 @@ func newAsterisk(t testing.TB) *asterisk {
 		s.List(action, "Result will follow", []ami.Message{
 			amitest.NewEvent("DBGetResponse", "Family", action.Get("Family"), "Key", action.Get("Key"), "Val", value),
 		}, "DBGetComplete")
-	}))
-	a.Handle("DBGetTree", locked(func(s *amitest.Session, action ami.Action) {
+	})
+	handle("DBGetTree", func(s *amitest.Session, action ami.Action) {
 		var items []ami.Message
 		like := regexp.MustCompile("(?i)^/" + strings.ReplaceAll(action.Get("Family"), "_", ".") + "/") // as SQL's LIKE has it
 		for key, value := range a.entries {
@@ -69,7 +72,7 @@ func newAsterisk(t testing.TB) *asterisk {
 			}
 		}
 		s.List(action, "Result will follow", items, "DBGetTreeComplete")
-	}))
+	})
 	return a
 }
 

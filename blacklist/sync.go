@@ -29,9 +29,9 @@ type written struct {
 // outcome is what one pass did.
 type outcome struct {
 	more                    bool // changes wait that this pass has not written
-	ignored                 int
-	told                    int // entries written or removed in AstDB
-	adopted, dropped, again int // differences found: taken over from AstDB, taken off, to be written anew
+	entries, ignored        int  // in AstDB: all, and those that are no numbers
+	told                    int  // entries written or removed in AstDB
+	adopted, dropped, again int  // differences found: taken over from AstDB, taken off, to be written anew
 }
 
 // pass writes waiting changes to AstDB and, when full is set or AstDB is not the one that was last written, compares.
@@ -54,7 +54,7 @@ func (n *Numbers) pass(ctx context.Context, full bool, resyncs uint64) (out outc
 	}
 	var found []difference
 	if full || !trusted {
-		if found, out.ignored, err = n.compare(ctx, trusted); err != nil {
+		if found, err = n.compare(ctx, trusted, &out); err != nil {
 			return out, err
 		}
 	}
@@ -124,19 +124,20 @@ func (n *Numbers) pending(ctx context.Context, s side, limit int) (list []writte
 
 // compare reads both families and the table, in this order, and returns where they differ. A change made meanwhile is
 // seen as waiting, or keeps the difference from being applied.
-func (n *Numbers) compare(ctx context.Context, trusted bool) (found []difference, ignored int, err error) {
+func (n *Numbers) compare(ctx context.Context, trusted bool, out *outcome) (found []difference, err error) {
 	var trees [2]map[string]string
 	for i, s := range n.sides {
 		entries, err := n.sw.DBTree(ctx, s.family)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
+		out.entries += len(entries)
 		trees[i] = make(map[string]string, len(entries))
 		for _, e := range entries {
 			if numberForm.MatchString(e.Key) {
 				trees[i][e.Key] = e.Value
 			} else {
-				ignored++
+				out.ignored++
 			}
 		}
 	}
@@ -148,14 +149,14 @@ func (n *Numbers) compare(ctx context.Context, trusted bool) (found []difference
 		}
 	}
 	if err := n.standings(ctx, note); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for i := range trees {
 		for number := range trees[i] {
 			note(i, number, standing{})
 		}
 	}
-	return found, ignored, nil
+	return found, nil
 }
 
 // standings calls do for each row of the table and each side.

@@ -1,0 +1,245 @@
+package blacklist
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+// TestAsteriskForgotTheLastSecond is a crash: AstDB comes back as it was before the last changes.
+func TestAsteriskForgotTheLastSecond(t *testing.T) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options()})
+	must(t, r.numbers.Add(r.ctx, "1001", Inbound, ""))
+	must(t, r.numbers.Add(r.ctx, "1002", Both, ""))
+	r.compared()
+	before := a.copy()
+	must(t, r.numbers.Add(r.ctx, "1003", Inbound, ""))
+	must(t, r.numbers.Remove(r.ctx, "1001", Inbound))
+	must(t, r.numbers.Remove(r.ctx, "1002", Outbound))
+	a.edit(func(entries map[string]string) { entries["/blacklist/1004"] = "1" }) // on a phone, and seen
+	want := map[string]string{"1002": "in", "1003": "in", "1004": "in"}
+	if diff := cmp.Diff(want, r.listed()); diff != "" {
+		t.Fatalf("before the crash (-want +got):\n%s", diff)
+	}
+	goAway(t, a, r)
+	a.edit(func(entries map[string]string) { clear(entries); maps.Copy(entries, before) })
+	a.Restart()
+	r.compared()
+	if diff := cmp.Diff(want, r.listed()); diff != "" {
+		t.Errorf("listed after the crash (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, a.numbers()); diff != "" {
+		t.Errorf("AstDB after the crash (-want +got):\n%s", diff)
+	}
+}
+
+// TestBatchThatWasNotNoted is a daemon that ends between AstDB's change and its own.
+func TestBatchThatWasNotNoted(t *testing.T) {
+	a := newAsterisk(t)
+	path := filepath.Join(t.TempDir(), "a.db")
+	r := newRig(t, rigOptions{link: a.Options(), path: path})
+	must(t, r.numbers.Add(r.ctx, "1001", Inbound, ""))
+	must(t, r.numbers.Add(r.ctx, "1002", Inbound, ""))
+	r.compared()
+	r.stop()
+
+	// The next process writes to AstDB and is killed before it has noted that.
+	off := newRig(t, rigOptions{path: path, idle: true})
+	must(t, off.numbers.Remove(off.ctx, "1001", Inbound))
+	must(t, off.numbers.Add(off.ctx, "1003", Inbound, ""))
+	mine, err := loadToken(off.ctx, off.store.Reader())
+	must(t, err)
+	off.stop()
+	a.edit(func(entries map[string]string) {
+		delete(entries, "/blacklist/1001")
+		entries["/blacklist/1003"] = "1"
+		seen := parseToken(entries["/"+tokenFamily+"/"+tokenKey])
+		if !mine.covers(seen) {
+			t.Errorf("token %v does not cover %v", mine, seen)
+		}
+		entries["/"+tokenFamily+"/"+tokenKey] = mine.next(seen).String()
+		delete(entries, "/blacklist/1002") // and then somebody takes one off on a phone
+	})
+	again := newRig(t, rigOptions{link: a.Options(), path: path})
+	again.compared()
+	want := map[string]string{"1003": "in"}
+	if diff := cmp.Diff(want, again.listed()); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, a.numbers()); diff != "" {
+		t.Errorf("AstDB (-want +got):\n%s", diff)
+	}
+}
+
+// TestLinkIsLostInTheMiddle cuts the link at each action of a batch in turn.
+func TestLinkIsLostInTheMiddle(t *testing.T) {
+	for cut := range 9 {
+		t.Run(fmt.Sprint(cut), func(t *testing.T) {
+			t.Parallel()
+			a := newAsterisk(t)
+			r := newRig(t, rigOptions{link: a.Options()})
+			must(t, r.numbers.Add(r.ctx, "1001", Both, ""))
+			r.compared()
+			goAway(t, a, r)
+			must(t, r.numbers.Add(r.ctx, "1002", Both, ""))
+			must(t, r.numbers.Remove(r.ctx, "1001", Inbound))
+			a.edit(func(entries map[string]string) { entries["/blacklist/1003"] = "1" })
+			left := cut
+			for _, action := range []string{"DBGet", "DBPut", "DBDel", "DBGetTree"} {
+				a.cutBefore(action, &left)
+			}
+			a.Restart()
+			r.compared()
+			want := map[string]string{"1001": "out", "1002": "both", "1003": "in"}
+			if diff := cmp.Diff(want, r.listed()); diff != "" {
+				t.Errorf("listed (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(want, a.numbers()); diff != "" {
+				t.Errorf("AstDB (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// cutBefore wraps an action: when left is used up the link goes, once, and the action may or may not have been done.
+func (a *asterisk) cutBefore(action string, left *int) {
+	do := a.handlers[action]
+	a.Handle(action, func(s *amitest.Session, m ami.Action) {
+		a.mu.Lock()
+		*left--
+		cut := *left == -1
+		a.mu.Unlock()
+		if cut && len(m.Get("Key"))%2 == 0 {
+			a.Drop()
+			return
+		}
+		do(s, m)
+		if cut {
+			a.Drop()
+		}
+	})
+}
+
+// TestHistories plays random histories against a model of the rules.
+func TestHistories(t *testing.T) {
+	for seed := range uint64(24) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			history(t, rand.New(rand.NewPCG(seed, 1)))
+		})
+	}
+}
+
+// model is what must be listed, by family and number, and what is in AstDB.
+type model struct {
+	listed  map[string]bool
+	touched map[string]bool // changed through the API since both were last the same
+	removed map[string]bool // ever
+}
+
+func history(t *testing.T, rnd *rand.Rand) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options()})
+	r.compared()
+	m := model{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	snapshot := a.copy()
+	for range 4 {
+		away := rnd.IntN(2) == 0
+		if away {
+			goAway(t, a, r)
+		}
+		for range rnd.IntN(8) {
+			m.act(t, a, r, rnd, away)
+		}
+		lost := away && rnd.IntN(3) == 0
+		if lost {
+			a.edit(func(entries map[string]string) { clear(entries); maps.Copy(entries, snapshot) })
+		}
+		a.Restart()
+		snapshotToken := snapshot["/"+tokenFamily+"/"+tokenKey]
+		mine, err := loadToken(r.ctx, r.store.Reader())
+		must(t, err)
+		m.settle(a.copy(), lost && !mine.covers(parseToken(snapshotToken)))
+		before := a.copy()
+		r.compared()
+		if diff := cmp.Diff(m.want(), r.listed()); diff != "" {
+			t.Fatalf("listed (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(m.want(), a.numbers()); diff != "" {
+			t.Fatalf("AstDB (-want +got):\n%s", diff)
+		}
+		if rnd.IntN(2) == 0 {
+			snapshot = before // older than what the table knows
+		}
+	}
+}
+
+// act does one thing, through the API or, when a phone could, to AstDB.
+func (m *model) act(t *testing.T, a *asterisk, r *rig, rnd *rand.Rand, away bool) {
+	s := sides()[rnd.IntN(2)]
+	number := fmt.Sprint(100 + rnd.IntN(5))
+	key := "/" + s.family + "/" + number
+	switch rnd.IntN(4) {
+	case 0:
+		must(t, r.numbers.Add(r.ctx, number, s.way, ""))
+		m.listed[key], m.touched[key] = true, away
+		m.removed[key] = false
+	case 1:
+		_, inAstDB := a.copy()[key]
+		err := r.numbers.Remove(r.ctx, number, s.way)
+		if err == nil {
+			m.listed[key], m.touched[key], m.removed[key] = false, away, true
+		} else if m.listed[key] || inAstDB && !away && !m.touched[key] {
+			t.Fatalf("remove %s: %v", key, err)
+		}
+	case 2:
+		a.edit(func(entries map[string]string) { entries[key] = "1" })
+	case 3:
+		a.edit(func(entries map[string]string) { delete(entries, key) })
+	}
+}
+
+// settle is the rules once more, for the whole list.
+func (m *model) settle(astdb map[string]string, foreign bool) {
+	for _, s := range sides() {
+		for i := range 5 {
+			key := fmt.Sprintf("/%s/%d", s.family, 100+i)
+			_, present := astdb[key]
+			before := m.listed[key]
+			switch {
+			case m.touched[key]: // the API wins
+			case !foreign:
+				m.listed[key] = present
+			case present && !m.removed[key]:
+				m.listed[key] = true
+			}
+			if before && !m.listed[key] {
+				m.removed[key] = true
+			}
+			if m.listed[key] {
+				m.removed[key] = false
+			}
+		}
+	}
+	clear(m.touched)
+}
+
+func (m *model) want() map[string]string {
+	ways := map[string]Way{}
+	for _, s := range sides() {
+		for i := range 5 {
+			if number := fmt.Sprint(100 + i); m.listed["/"+s.family+"/"+number] {
+				ways[number] |= s.way
+			}
+		}
+	}
+	return spell(ways)
+}
