@@ -147,15 +147,15 @@ func (f *asterisk) handleCalls() {
 		done(s, a)
 		s.Event("BridgeLeave", "Channel", a.Get("Channel"), "Uniqueid", "1795286308.4", "Linkedid", "1795286308.1", "BridgeUniqueid", "b2")
 	})
-	contact := func(number, uri, status, usec string) ami.Message {
-		return amitest.NewEvent("ContactList", "ObjectName", number+";@x", "Endpoint", number, "Uri", uri, "Status", status, "RoundtripUsec", usec)
+	contact := func(number, uri, via, status, usec string) ami.Message {
+		return amitest.NewEvent("ContactList", "ObjectName", number+";@x", "Endpoint", number, "Uri", uri, "ViaAddr", via, "Status", status, "RoundtripUsec", usec)
 	}
 	f.Handle("PJSIPShowContacts", func(s *amitest.Session, a ami.Action) {
 		s.List(a, "A listing of Contacts follows", []ami.Message{
-			contact("808", "sip:808@192.168.12.4:5060;ob", "Reachable", "45123"),
-			contact("809", "sip:809@192.168.12.5", "Unreachable", "N/A"),
-			contact("810", "sip:810@[2001:db8::5]:5060", "NonQualified", "N/A"),
-			contact("trunk", "sip:192.168.12.1", "Reachable", "1"),
+			contact("808", "sip:808@10.0.0.7:5060;ob", "192.168.12.4", "Reachable", "45123"),
+			contact("809", "sip:809@192.168.12.5", "", "Unreachable", "N/A"),
+			contact("810", "sip:810@[2001:db8::5]:5060", "", "NonQualified", "N/A"),
+			contact("trunk", "sip:192.168.12.1", "", "Reachable", "1"),
 		}, "ContactListComplete")
 	})
 }
