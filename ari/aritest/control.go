@@ -133,6 +133,16 @@ func (s *Server) Freeze() {
 // ShutDown makes every request answered by 503. Restart ends it.
 func (s *Server) ShutDown() { s.set(&s.shutting, true) }
 
+// RefuseSockets makes the server answer every handshake of a socket like this.
+func (s *Server) RefuseSockets(a Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = &a
+}
+
+// Hush makes the server never answer a request or a handshake.
+func (s *Server) Hush() { s.set(&s.hushed, true) }
+
 // Refuse makes the server close every new connection at once, as when no Asterisk runs. Restart ends it.
 func (s *Server) Refuse() { s.set(&s.refusing, true) }
 
@@ -206,6 +216,12 @@ func (s *Server) Wait(name string) Request {
 func (s *Server) WaitSockets(n int) {
 	s.t.Helper()
 	s.await(strconv.Itoa(n)+" sockets", func() bool { return s.sockets >= n })
+}
+
+// WaitDials waits until n connections in all were tried.
+func (s *Server) WaitDials(n int) {
+	s.t.Helper()
+	s.await(strconv.Itoa(n)+" connections", func() bool { return s.dials >= n })
 }
 
 // WaitGone waits until no client listens.

@@ -16,6 +16,8 @@ type Request struct {
 	Path   string // below /ari, as it was written, escapes and all
 	Query  url.Values
 	Body   string
+	// RawQuery is Query as it was written.
+	RawQuery string
 
 	parts []string // of Path, without escapes
 	gone  <-chan struct{}
@@ -90,6 +92,9 @@ func newRoute(name string, h Handler) route {
 }
 
 func (r route) fits(request Request) bool {
+	if r.method == "" {
+		return true
+	}
 	return r.method == request.Method && slices.EqualFunc(r.parts, request.parts, func(pattern, part string) bool {
 		return pattern == "*" || pattern == part
 	})
@@ -101,6 +106,13 @@ func (s *Server) Handle(name string, h Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handlers = append(s.handlers, newRoute(name, h))
+}
+
+// HandleAll sets the answer to all routes, whatever was set before.
+func (s *Server) HandleAll(h Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers = []route{{answer: h}}
 }
 
 // Answer makes the server answer a route always the same.
@@ -128,7 +140,7 @@ func (s *Server) answer(w http.ResponseWriter, h *http.Request) {
 	if err != nil {
 		return
 	}
-	r := Request{Method: h.Method, Path: "/" + path, Query: h.URL.Query(), Body: string(body), gone: h.Context().Done()}
+	r := Request{Method: h.Method, Path: "/" + path, Query: h.URL.Query(), RawQuery: h.URL.RawQuery, Body: string(body), gone: h.Context().Done()}
 	for part := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(part)
 		if err != nil {
@@ -136,12 +148,22 @@ func (s *Server) answer(w http.ResponseWriter, h *http.Request) {
 		}
 		r.parts = append(r.parts, plain)
 	}
+	if s.isHushed() {
+		<-r.gone
+		return
+	}
 	user, password, _ := h.BasicAuth()
 	if r.Path == "/events" && s.enter(user, password).Status == http.StatusOK {
-		s.socket(w, h)
+		s.socket(w, r, h)
 		return
 	}
 	reply(w, s.judge(r, user, password))
+}
+
+func (s *Server) isHushed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hushed
 }
 
 // enter says whether a user may come in.
@@ -157,11 +179,18 @@ func (s *Server) enter(user, password string) Answer {
 	return OK("")
 }
 
-// judge records a request and finds its answer.
-func (s *Server) judge(r Request, user, password string) Answer {
+// record keeps a request for Received and Wait.
+func (s *Server) record(r Request) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.received = append(s.received, r)
 	s.change()
+}
+
+// judge records a request and finds its answer.
+func (s *Server) judge(r Request, user, password string) Answer {
+	s.record(r)
+	s.mu.Lock()
 	handlers := slices.Clone(s.handlers)
 	s.mu.Unlock()
 	if a := s.enter(user, password); a.Status != http.StatusOK {

@@ -2,9 +2,14 @@ package aritest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +24,7 @@ const patience = 10 * time.Second
 type Options struct {
 	Username string // default "bridge"
 	Password string // default "secret"
+	TLS      bool   // https, with a certificate of its own; of Start only
 }
 
 // A Server is the fake. All methods may be called from any goroutine, but those that can fail the test only from the
@@ -28,7 +34,8 @@ type Server struct {
 	o        Options
 	http     *http.Server
 	listener net.Listener
-	pipes    chan net.Conn // what Dial connects
+	trusted  *x509.CertPool // of TLS
+	pipes    chan net.Conn  // what Dial connects
 	parts    sync.WaitGroup
 	gone     chan struct{} // closed by Close
 	ending   sync.Once
@@ -45,6 +52,8 @@ type Server struct {
 	dials    int
 	shutting bool
 	refusing bool
+	hushed   bool
+	refusal  *Answer       // of sockets
 	changed  chan struct{} // closed and made anew when any of the above has changed
 }
 
@@ -66,6 +75,9 @@ func Start(t testing.TB, options ...Options) *Server {
 		t.Fatalf("listen: %v", err)
 	}
 	s.listener = listener
+	if s.o.TLS {
+		s.secure()
+	}
 	s.serve()
 	return s
 }
@@ -87,7 +99,7 @@ func prepare(t testing.TB, options []Options) *Server {
 		waited: map[string]int{}, changed: make(chan struct{}),
 	}
 	s.Handle("GET /asterisk/info", always(OK(info)))
-	s.http = &http.Server{Handler: handler{s}, ReadHeaderTimeout: time.Minute}
+	s.http = &http.Server{Handler: handler{s}, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	t.Cleanup(s.Close)
 	return s
 }
@@ -98,7 +110,11 @@ const info = `{"build":{"os":"Linux"},"system":{"version":"22.10.1","entity_id":
 
 // serve accepts connections.
 func (s *Server) serve() {
-	s.parts.Go(func() { _ = s.http.Serve(faulty{s.listener, s}) })
+	listener := net.Listener(faulty{s.listener, s})
+	if s.http.TLSConfig != nil {
+		listener = tls.NewListener(listener, s.http.TLSConfig)
+	}
+	s.parts.Go(func() { _ = s.http.Serve(listener) })
 }
 
 // Options returns what a client needs to reach and enter this server, as the application dialbridge.
@@ -106,8 +122,12 @@ func (s *Server) Options() ari.Options {
 	o := ari.Options{URL: "http://asterisk.test:8088/ari", Username: s.o.Username, Password: s.o.Password, Application: "dialbridge"}
 	if _, piped := s.listener.(pipes); piped {
 		o.Dial = s.Dial
-	} else {
-		o.URL = "http://" + s.listener.Addr().String() + "/ari"
+		return o
+	}
+	o.URL = "http://" + s.listener.Addr().String() + "/ari"
+	if s.trusted != nil {
+		o.URL = "https" + strings.TrimPrefix(o.URL, "http")
+		o.TLS = &tls.Config{RootCAs: s.trusted, MinVersion: tls.VersionTLS12}
 	}
 	return o
 }

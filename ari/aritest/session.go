@@ -11,7 +11,6 @@ import (
 
 // A session is one client that listens for events.
 type session struct {
-	ws  *websocket.Conn
 	app string
 
 	mu      sync.Mutex
@@ -28,29 +27,30 @@ type frame struct {
 }
 
 // socket takes a client in as an application, until it goes.
-func (s *Server) socket(w http.ResponseWriter, h *http.Request) {
-	s.judge(Request{Method: h.Method, Path: "/events", Query: h.URL.Query(), parts: []string{"events"}}, "", "")
-	app := h.URL.Query().Get("app")
-	if app == "" {
+func (s *Server) socket(w http.ResponseWriter, r Request, h *http.Request) {
+	s.record(r)
+	s.mu.Lock()
+	refusal := s.refusal
+	s.mu.Unlock()
+	app := r.Query.Get("app")
+	switch {
+	case refusal != nil:
+		reply(w, *refusal)
+		return
+	case app == "":
 		reply(w, Refuse(http.StatusBadRequest, "HTTP request is missing param: [app]"))
 		return
 	}
+	n := &session{app: app, changed: make(chan struct{}, 1), done: make(chan struct{})}
+	s.take(n) // before the client knows, so that no event is missed that a test sends when it does
+	defer s.left(n)
 	ws, err := websocket.Accept(w, h, nil)
 	if err != nil {
 		return
 	}
-	n := &session{ws: ws, app: app, changed: make(chan struct{}, 1), done: make(chan struct{})}
-	s.mu.Lock()
-	if before := s.holders[app]; before != nil {
-		before.send(frame{kind: websocket.MessageText, text: event("ApplicationReplaced", app)})
-	}
-	s.sessions[n], s.holders[app] = struct{}{}, n
-	s.sockets++
-	s.change()
-	s.mu.Unlock()
-	defer s.left(n)
+	defer func() { _ = ws.CloseNow() }()
 	var writing sync.WaitGroup
-	writing.Go(n.write)
+	writing.Go(func() { n.write(ws) })
 	defer writing.Wait()
 	defer close(n.done)
 	for {
@@ -60,9 +60,20 @@ func (s *Server) socket(w http.ResponseWriter, h *http.Request) {
 	}
 }
 
+// take gives a session its application.
+func (s *Server) take(n *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.holders[n.app]; before != nil {
+		before.send(frame{kind: websocket.MessageText, text: event("ApplicationReplaced", n.app)})
+	}
+	s.sessions[n], s.holders[n.app] = struct{}{}, n
+	s.sockets++
+	s.change()
+}
+
 // left forgets a session.
 func (s *Server) left(n *session) {
-	_ = n.ws.CloseNow()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, n)
@@ -84,7 +95,7 @@ func (n *session) send(f frame) {
 }
 
 // write sends what is queued until the session ends.
-func (n *session) write() {
+func (n *session) write(ws *websocket.Conn) {
 	for {
 		select {
 		case <-n.done:
@@ -97,8 +108,8 @@ func (n *session) write() {
 		n.mu.Unlock()
 		for _, f := range out {
 			if f.end != 0 {
-				_ = n.ws.Close(f.end, "")
-			} else if n.ws.Write(context.Background(), f.kind, []byte(f.text)) != nil {
+				_ = ws.Close(f.end, "")
+			} else if ws.Write(context.Background(), f.kind, []byte(f.text)) != nil {
 				break
 			}
 		}
