@@ -17,14 +17,14 @@ var templates embed.FS
 
 // settings are what the configuration templates see.
 type settings struct {
-	Dir                    string // run directory as Asterisk sees it
-	IP, TrunkIP            string
-	Tech                   string
-	AMISecret              string
-	LimitedSecret          string
-	ARIPassword            string
-	Timestamps, CDRManager bool
-	Phones                 []account
+	Dir                                string // run directory as Asterisk sees it
+	IP, TrunkIP                        string
+	Tech                               string
+	AMISecret                          string
+	LimitedSecret                      string
+	ARIPassword                        string
+	Timestamps, CDRManager, Unanswered bool
+	Phones                             []account
 }
 
 type account struct{ Number, Secret string }

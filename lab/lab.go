@@ -19,6 +19,8 @@ type Options struct {
 	Logger *slog.Logger
 	// NoCDRManager turns cdr_manager.conf off, so that no Cdr events come over AMI.
 	NoCDRManager bool
+	// NoUnanswered is Asterisk's own default, by which calls that rang nobody have no call detail record.
+	NoUnanswered bool
 	// NoTimestamps turns timestampevents off, so that AMI events carry no Timestamp.
 	NoTimestamps bool
 	// Timezone is Asterisk's local time, by its IANA name. Empty is the zone of this process.
@@ -91,11 +93,11 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if l.installation, err = install(ctx, cache, o.Version, l.log); err != nil {
 		return nil, err
 	}
-	if err := sweep(cache, l.installation.runs, l.installation.major); err != nil {
+	if err := sweep(l.installation.runs, l.installation.major); err != nil {
 		l.installation.inUse.release()
 		return nil, err
 	}
-	if l.seat, err = takeSeat(ctx, cache, l.installation.major); err != nil {
+	if l.seat, err = takeSeat(ctx, l.installation.major); err != nil {
 		l.installation.inUse.release()
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (l *Lab) prepare(o Options) error {
 	s := settings{
 		Dir: l.inside, IP: l.IP, TrunkIP: l.TrunkIP, Tech: l.Tech,
 		AMISecret: l.AMISecret, LimitedSecret: l.LimitedSecret, ARIPassword: l.ARIPassword,
-		Timestamps: !o.NoTimestamps, CDRManager: !o.NoCDRManager,
+		Timestamps: !o.NoTimestamps, CDRManager: !o.NoCDRManager, Unanswered: !o.NoUnanswered,
 	}
 	for n := 801; n <= 820; n++ {
 		exten := strconv.Itoa(n)

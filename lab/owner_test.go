@@ -124,19 +124,16 @@ func listens(t *testing.T, address string) bool {
 // holdSeat takes the seat of a run directory, so that no other run can have it, or returns nil when another has it.
 func holdSeat(t *testing.T, dir string) *lock {
 	t.Helper()
-	cache, err := cacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	root := filepath.Base(filepath.Dir(filepath.Dir(dir)))
-	var major, number int
+	var major int
 	if _, err := fmt.Sscanf(root, "%d-", &major); err != nil {
 		t.Fatal(err)
 	}
-	if number, err = strconv.Atoi(filepath.Base(dir)); err != nil {
+	number, err := strconv.Atoi(filepath.Base(dir))
+	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tryLock(seatPath(cache, major, number), lockAlone)
+	l, err := tryLock(seatPath(major, number), lockAlone)
 	if err != nil {
 		t.Fatal(err)
 	}

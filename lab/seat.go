@@ -19,16 +19,16 @@ type seat struct {
 }
 
 // takeSeat takes the lowest free seat of the major version.
-func takeSeat(ctx context.Context, cache string, major int) (seat, error) {
+func takeSeat(ctx context.Context, major int) (seat, error) {
 	for n := 1; n <= seats; n++ {
-		l, err := tryLock(seatPath(cache, major, n), lockAlone)
+		l, err := tryLock(seatPath(major, n), lockAlone)
 		if err != nil {
 			return seat{}, err
 		}
 		if l == nil {
 			continue
 		}
-		// A run with another cache folder, or one whose owner died this instant, may still have the address.
+		// One whose owner died this instant may still have the address.
 		if addressFree(ctx, address(major, n)) {
 			return seat{number: n, lock: l}, nil
 		}
@@ -38,8 +38,10 @@ func takeSeat(ctx context.Context, cache string, major int) (seat, error) {
 		major, major, seats)
 }
 
-func seatPath(cache string, major, n int) string {
-	return filepath.Join(cache, "seats", fmt.Sprintf("%d-%d.lock", major, n))
+// seatPath is the lock of a seat. It does not lie in the cache: addresses belong to the machine, and runs with another cache
+// folder must see it too.
+func seatPath(major, n int) string {
+	return filepath.Join(os.TempDir(), "dialbridge-lab-seats", fmt.Sprintf("%d-%d.lock", major, n))
 }
 
 // address is the host n of the run: 1 is Asterisk, 2 the provider, 100 and more the phones.
@@ -63,7 +65,7 @@ func addressFree(ctx context.Context, ip string) bool {
 }
 
 // sweep removes the run directories of the dead; those of the living are locked.
-func sweep(cache, runs string, major int) error {
+func sweep(runs string, major int) error {
 	entries, err := os.ReadDir(runs)
 	if err != nil {
 		return fmt.Errorf("lab run directories: %w", err)
@@ -73,7 +75,7 @@ func sweep(cache, runs string, major int) error {
 		if err != nil {
 			continue
 		}
-		l, err := tryLock(seatPath(cache, major, n), lockAlone)
+		l, err := tryLock(seatPath(major, n), lockAlone)
 		if err != nil {
 			return err
 		}

@@ -308,6 +308,26 @@ func TestWithoutHelpFromAsterisk(t *testing.T) {
 	})
 }
 
+// TestAsteriskThatDropsRecords runs on an Asterisk that makes no record of a call that rang nobody, which is its default.
+func TestAsteriskThatDropsRecords(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{NoUnanswered: true}, bridge.Options{})
+		here := *b
+		unregistered(&here)
+		a, z := b.phone("803"), b.phone("804")
+		z.Behave(phone.Behaviour{Status: 486})
+		c := b.dial(a, "804")
+		_, err := c.Ended(b.within(10 * time.Second))
+		b.must(err)
+		_, events := b.callEvents(1, dials("803", "804"))
+		b.expect(events,
+			"dialbegin SIP/803 803>804 SIP/804 by SIP/804",
+			"dialend SIP/803 803>804 SIP/804 busy",
+			"cdr 803>804 BUSY ",
+			"hangup 803 804")
+	})
+}
+
 // TestUnusableManagerUser says why it does not work, once, and stays up.
 func TestUnusableManagerUser(t *testing.T) {
 	for _, tc := range []struct{ name, user, secret, reason string }{

@@ -131,7 +131,10 @@ func TestRegistrations(t *testing.T) {
 			}
 			return r
 		}
-		b.eventually("801 to be OK", func() bool { r := row("801"); return strings.HasPrefix(r.Status, "OK (") && r.IPAddr == p.Addr().Addr().String() })
+		b.eventually("801 to be OK", func() bool {
+			r := row("801")
+			return strings.HasPrefix(r.Status, "OK (") && r.IPAddr == p.Addr().Addr().String()
+		})
 		if r := row("802"); r.Type != "SIP" || r.IPAddr != "-none-" || r.Status != "UNKNOWN" {
 			t.Errorf("unregistered: %+v", r)
 		}
