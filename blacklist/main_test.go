@@ -124,10 +124,11 @@ type rig struct {
 }
 
 type rigOptions struct {
-	link  ami.Options
-	path  string // of the database, "" is a new one
-	guard bool
-	idle  bool // nothing but the database runs
+	link   ami.Options
+	path   string // of the database, "" is a new one
+	guard  bool
+	idle   bool // nothing but the database runs
+	noList bool // all but the black list runs
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
@@ -156,6 +157,8 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if !o.idle {
 		link.Go(func() { _ = client.Run(linkCtx) })
 		link.Go(func() { _ = sw.Run(ctx) })
+	}
+	if !o.idle && !o.noList {
 		list.Go(func() { _ = numbers.Run(listCtx) })
 	}
 	stop := sync.OnceFunc(func() {

@@ -1,11 +1,15 @@
 package blacklist
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -242,4 +246,78 @@ func (m *model) want() map[string]string {
 		}
 	}
 	return spell(ways)
+}
+
+// TestChangeDuringABatch takes a change back while AstDB is being told of it.
+func TestChangeDuringABatch(t *testing.T) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options()})
+	must(t, r.numbers.Add(r.ctx, "1001", Inbound, ""))
+	r.compared()
+	during := func(action string, change func(*sql.Tx) (bool, error)) {
+		once := sync.OnceFunc(func() {
+			if _, err := r.numbers.try(r.ctx, change); err != nil {
+				t.Error(err)
+			}
+		})
+		a.Handle(action, func(s *amitest.Session, m ami.Action) {
+			if m.Get("Family") == "blacklist" {
+				once()
+			}
+			a.handlers[action](s, m)
+		})
+	}
+	during("DBPut", func(tx *sql.Tx) (bool, error) { return r.numbers.remove(tx, "1002", Inbound) })
+	must(t, r.numbers.Add(r.ctx, "1002", Inbound, ""))
+	during("DBDel", func(tx *sql.Tx) (bool, error) { return true, r.numbers.add(tx, "1001", Inbound, "") })
+	must(t, r.numbers.Remove(r.ctx, "1001", Inbound))
+	want := map[string]string{"1001": "in"}
+	until(t, "the last word of the API in AstDB", func() bool {
+		_ = r.numbers.Refresh(r.ctx)
+		return maps.Equal(want, a.numbers())
+	})
+	if diff := cmp.Diff(want, r.listed()); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+}
+
+// TestAsteriskIsBackWithinABatch: what a batch wrote may be lost when the link was, so it is not noted.
+func TestAsteriskIsBackWithinABatch(t *testing.T) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options(), noList: true})
+	until(t, "the picture", func() bool { return r.sw.Status().Complete })
+	must(t, r.numbers.Add(r.ctx, "1001", Inbound, ""))
+	resyncs := r.sw.Status().Resyncs
+	if _, err := r.numbers.pass(r.ctx, true, resyncs+1); !errors.Is(err, errMoved) {
+		t.Errorf("pass: %v", err)
+	}
+	if got := a.copy()["/"+tokenFamily+"/"+tokenKey]; got != "" {
+		t.Errorf("token %s in AstDB", got)
+	}
+	if st, err := r.numbers.Status(r.ctx); err != nil || st.Pending != 1 {
+		t.Errorf("status = %+v, %v", st, err)
+	}
+	if _, err := r.numbers.pass(r.ctx, true, resyncs); err != nil {
+		t.Error(err)
+	}
+	if st, err := r.numbers.Status(r.ctx); err != nil || st.Pending != 0 {
+		t.Errorf("status = %+v, %v", st, err)
+	}
+}
+
+// TestPrune forgets removals after a day.
+func TestPrune(t *testing.T) {
+	r := newRig(t, rigOptions{idle: true})
+	must(t, r.store.Do(r.ctx, func(tx *sql.Tx) error {
+		_, err := exec(tx, `INSERT INTO blacklist_numbers (number, uuid, note, created_at, inbound, outbound_astdb, inbound_removed) VALUES
+			('1', 'a', '', 0, 0, 0, ?1), ('2', 'b', '', 0, 0, 0, ?2), ('3', 'c', '', 0, 1, 0, ?1), ('4', 'd', '', 0, 0, 1, ?1)`,
+			time.Now().Add(-buried-time.Minute).UnixMilli(), time.Now().Add(-buried+time.Minute).UnixMilli())
+		return err
+	}))
+	must(t, r.numbers.prune(r.ctx))
+	var left string
+	must(t, r.store.Reader().QueryRowContext(r.ctx, `SELECT group_concat(number, ' ') FROM blacklist_numbers`).Scan(&left))
+	if left != "2 3 4" {
+		t.Errorf("left: %s", left)
+	}
 }

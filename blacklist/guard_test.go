@@ -1,0 +1,138 @@
+package blacklist
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+func TestRefusable(t *testing.T) {
+	at := time.Now()
+	call := func(change func(*pbx.Call)) pbx.Call {
+		c := pbx.Call{ID: "1.1", Direction: pbx.Inbound, First: pbx.Channel{
+			ID: "1.1", Name: "PJSIP/trunk-1", State: "4", Caller: pbx.Party{Number: "5551"}, Context: "from-trunk", Exten: "123456",
+		}}
+		change(&c)
+		return c
+	}
+	for name, c := range map[string]struct {
+		want   bool
+		change func(*pbx.Call)
+	}{
+		"from the trunk":           {true, func(*pbx.Call) {}},
+		"chan_sip":                 {true, func(c *pbx.Call) { c.First.State = "0" }},
+		"analogue line":            {true, func(c *pbx.Call) { c.First.Exten = "s" }},
+		"dialled by a command":     {false, func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "s" }},
+		"without an extension":     {false, func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "" }},
+		"answered":                 {false, func(c *pbx.Call) { c.First.State = "6" }},
+		"answered long ago":        {false, func(c *pbx.Call) { c.First.Answered = at }},
+		"internal":                 {false, func(c *pbx.Call) { c.Direction = pbx.Internal }},
+		"outbound":                 {false, func(c *pbx.Call) { c.Direction = pbx.Outbound }},
+		"number withheld":          {false, func(c *pbx.Call) { c.First.Caller.Number = "" }},
+		"another channel is known": {false, func(c *pbx.Call) { c.First.ID = "1.2" }},
+		"a leg that was rung":      {false, func(c *pbx.Call) { c.First.Called = true }},
+		"through a Local channel":  {false, func(c *pbx.Call) { c.First.Name = "Local/123456@from-trunk-1;1" }},
+	} {
+		if got := refusable(call(c.change)); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestGuard lets calls of many numbers in and counts who is refused.
+func TestGuard(t *testing.T) {
+	a := newAsterisk(t)
+	hangUps(a)
+	r := newRig(t, rigOptions{link: a.Options(), guard: true})
+	r.compared()
+	must(t, r.numbers.Add(r.ctx, "02155501", Inbound, ""))
+	must(t, r.numbers.Add(r.ctx, "02155502", Outbound, ""))
+	must(t, r.numbers.Add(r.ctx, "02155503", Both, ""))
+	begin(a, "1.1", "from-trunk", "02155502")   // shut out of the other way only
+	begin(a, "1.2", "from-trunk", "+02155501")  // another number
+	begin(a, "1.3", "from-trunk", "0002155501") // another
+	begin(a, "1.4", "from-trunk", "2155501")
+	begin(a, "1.5", "from-internal", "02155501") // not from outside
+	begin(a, "1.6", "from-trunk", "<unknown>")
+	begin(a, "1.7", "from-trunk", "02155501")
+	begin(a, "1.8", "from-trunk", "02155503")
+	a.Wait("Hangup")
+	a.Wait("Hangup")
+	if got := refused(a); got != "1.7 1.8" {
+		t.Errorf("refused: %s", got)
+	}
+	if cause := a.Received("Hangup")[0].Get("Cause"); cause != "21" {
+		t.Errorf("cause %s", cause)
+	}
+
+	r.numbers.Configure(false)
+	begin(a, "2.1", "from-trunk", "02155501")
+	until(t, "the call to be in the picture", func() bool {
+		calls, err := r.sw.Calls()
+		return err == nil && slices.ContainsFunc(calls, func(c pbx.Call) bool { return c.ID == "2.1" })
+	})
+	r.numbers.Configure(true)
+	must(t, r.numbers.Remove(r.ctx, "02155501", Inbound))
+	begin(a, "2.2", "from-trunk", "02155501")
+	begin(a, "2.3", "from-trunk", "02155503")
+	a.Wait("Hangup")
+	r.stop()
+	if got := refused(a); got != "1.7 1.8 2.3" {
+		t.Errorf("refused: %s", got)
+	}
+}
+
+// TestGuardAtTheStart ends what rings already, and leaves alone who talks.
+func TestGuardAtTheStart(t *testing.T) {
+	a := newAsterisk(t)
+	hangUps(a)
+	channel := func(id, state string) ami.Message {
+		return amitest.NewEvent("CoreShowChannel", "Channel", "PJSIP/trunk-"+id, "Uniqueid", id, "Linkedid", id, "ChannelState", state,
+			"CallerIDNum", "02155501", "Context", "from-trunk", "Exten", "123456", "Duration", "00:00:05")
+	}
+	a.Handle("CoreShowChannels", func(s *amitest.Session, m ami.Action) {
+		s.List(m, "Channels will follow", []ami.Message{channel("1.1", "6"), channel("1.2", "4")}, "CoreShowChannelsComplete")
+	})
+	path := filepath.Join(t.TempDir(), "a.db")
+	off := newRig(t, rigOptions{path: path, idle: true})
+	must(t, off.numbers.Add(off.ctx, "02155501", Inbound, ""))
+	off.stop()
+	r := newRig(t, rigOptions{link: a.Options(), path: path, guard: true})
+	if got := a.Wait("Hangup").Get("Channel"); got != "1.2" {
+		t.Errorf("refused: %s", got)
+	}
+	r.compared()
+	begin(a, "1.3", "from-trunk", "02155501")
+	a.Wait("Hangup")
+	r.stop()
+	if got := refused(a); got != "1.2 1.3" {
+		t.Errorf("refused: %s", got)
+	}
+}
+
+// refused lists the channels that were ended, in the order of their ids.
+func refused(a *asterisk) string {
+	var ids []string
+	for _, action := range a.Received("Hangup") {
+		ids = append(ids, action.Get("Channel"))
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
+}
+
+// begin tells of a channel that begins.
+func begin(a *asterisk, id, context, caller string) {
+	a.Event("Newchannel", "Channel", "PJSIP/trunk-"+id, "ChannelState", "4", "ChannelStateDesc", "Ring", "CallerIDNum", caller,
+		"CallerIDName", "<unknown>", "ConnectedLineNum", "<unknown>", "Context", context, "Exten", "123456", "Priority", "1",
+		"Uniqueid", id, "Linkedid", id)
+}
+
+func hangUps(a *asterisk) {
+	a.Handle("Hangup", func(s *amitest.Session, m ami.Action) { s.Respond(m, "Success", "Message", "Channel Hungup") })
+}
