@@ -55,6 +55,7 @@ func (a *API) Mount(s *httpd.Server) {
 	for _, r := range a.routes() {
 		g.Match(r.methods, r.path, r.handler)
 	}
+	s.Describe(openAPI)
 	s.Echo().Pre(spelling)
 	s.Lasting(Prefix + "/monitor/*") // a long recording over a slow line
 }

@@ -23,6 +23,7 @@ type Server struct {
 	lasting  map[string]bool // route templates without a time limit
 	settings atomic.Pointer[Settings]
 	keyPair  keyPair
+	document document
 	plain    net.Listener
 	secure   net.Listener
 }
@@ -41,6 +42,9 @@ func New(o Options) (*Server, error) {
 	s.echo.Use(s.identify, s.observe, s.recoverPanic, s.limitBody, s.patience, s.admit, s.limitTime)
 	s.echo.RouteNotFound("/*", s.notFound)
 	s.fixedRoutes()
+	if err := s.docsRoutes(); err != nil {
+		return nil, fmt.Errorf("http docs: %w", err)
+	}
 	return s, nil
 }
 
