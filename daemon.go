@@ -122,7 +122,9 @@ func (d *daemon) configure(cfg *conf.Config) error {
 	}
 	d.level.Set(levelOf(cfg.Log.Level))
 	d.outbox.SetKeep(cfg.Store.Keep)
-	d.sw.Configure(pbxRules(cfg))
+	rules := pbxRules(cfg)
+	rules.Location = d.started.General.Timezone // with the day of the token it changes at a restart
+	d.sw.Configure(rules)
 	d.events.Configure(coocenterRules(cfg))
 	d.api.Configure(coocenterRules(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)

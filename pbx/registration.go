@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -157,13 +157,20 @@ func pjsipContact(m ami.Message) (device string, r Registration) {
 	return "PJSIP/" + name, r
 }
 
-// hostOf takes the address out of a SIP URI such as sip:801@192.168.12.4:5060;ob.
+// hostOf takes the address out of a SIP URI such as sip:801@192.168.12.4:5060;ob (RFC 3261, 19.1.1); "" for a name.
 func hostOf(uri string) string {
-	u, err := url.Parse(strings.Replace(uri, ":", "://", 1))
-	if err != nil || net.ParseIP(u.Hostname()) == nil {
-		return ""
+	_, rest, _ := strings.Cut(uri, ":")
+	if i := strings.IndexAny(rest, ";?>"); i >= 0 {
+		rest = rest[:i]
 	}
-	return u.Hostname()
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if host, _, err := net.SplitHostPort(rest); err == nil {
+		rest = host
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(rest, "[]")); err == nil {
+		return addr.String()
+	}
+	return ""
 }
 
 // sipPeer reads a PeerEntry event of chan_sip.

@@ -107,7 +107,8 @@ func (s *Switch) Status() Status {
 // run is what belongs to one run of the loop and to nobody else.
 type run struct {
 	*Switch
-	link     int // counts logins
+	link     int       // counts logins
+	login    time.Time // the last one
 	cancel   context.CancelFunc
 	querying bool
 	again    bool // asked for while a query was under way
@@ -141,7 +142,10 @@ func (s *Switch) Run(ctx context.Context) error {
 		case <-r.retry.C:
 			r.query(ctx)
 		case now := <-tick.C:
-			r.change(func(st *state) { st.tick(now) })
+			r.change(func(st *state) {
+				st.tick(now)
+				r.remind(now)
+			})
 		case <-s.acks:
 			r.change(func(*state) {})
 		}
@@ -191,8 +195,9 @@ func (r *run) take(ctx context.Context, batch []ami.Item) {
 
 func (r *run) connected() {
 	r.link++
+	r.login = time.Now()
 	r.booted, r.querying, r.ready, r.held = false, false, nil, nil
-	r.report(false, "waiting for asterisk to be fully booted")
+	r.report(false, waitingForBoot)
 }
 
 func (r *run) disconnected(err error) {
@@ -335,6 +340,19 @@ func fatesOf(held []ami.Item) fates {
 	return f
 }
 
+// waitingForBoot is the reason between a login and FullyBooted.
+const waitingForBoot = "waiting for asterisk to be fully booted"
+
+// bootPatience is how long Asterisk may take between a login and FullyBooted before it is worth a word.
+const bootPatience = 10 * time.Second
+
+// remind says once what keeps FullyBooted away.
+func (r *run) remind(now time.Time) {
+	if r.status.Reason == waitingForBoot && now.Sub(r.login) > bootPatience {
+		r.report(false, "asterisk does not say that it is fully booted: the manager user needs read = system, or asterisk is still loading")
+	}
+}
+
 // report notes the status and logs it when it is news. The caller holds mu.
 func (r *run) report(complete bool, reason string) {
 	if r.status.Complete == complete && r.status.Reason == reason {
@@ -344,7 +362,7 @@ func (r *run) report(complete bool, reason string) {
 		r.status.Since = time.Now()
 	}
 	r.status.Complete, r.status.Reason = complete, reason
-	if reason != "" {
+	if reason != "" && reason != waitingForBoot { // which every login goes through
 		r.log.Warn("picture of asterisk has gaps", "complete", complete, "reason", reason)
 	}
 }

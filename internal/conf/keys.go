@@ -70,7 +70,7 @@ func (c *Config) callKeys() []key {
 		{"dial", "allow", `^[0-9*#+]{1,32}$`, false, pattern{&d.Allow}},
 		{"calls", "extensions", `^[0-9]{2,6}$`, false, pattern{&l.Extensions}},
 		{"calls", "inbound_contexts", `^(from-trunk|from-pstn|from-did).*`, false, pattern{&l.InboundContexts}},
-		{"calls", "queue_member", "{tech}/{exten}", true, template{&l.QueueMember}},
+		{"calls", "queue_member", "{tech}/{exten}", false, template{&l.QueueMember}},
 		{"calls", "cdr_csv", "/var/log/asterisk/cdr-csv/Master.csv", true, path{&l.CDRCSV, false}},
 		{"feedback", "contexts", `^(feedback|survey).*`, true, pattern{&c.Feedback.Contexts}},
 		{"blacklist", "guard", "yes", false, yesNo{&c.Blacklist.Guard}},

@@ -332,7 +332,7 @@ func TestAsteriskThatDropsRecords(t *testing.T) {
 func TestUnusableManagerUser(t *testing.T) {
 	for _, tc := range []struct{ name, user, secret, reason string }{
 		{"wrong secret", "dialbridge", "not-the-secret", "authentication failed"},
-		{"missing privileges", "limited", "limited-secret", "fully booted"},
+		{"missing privileges", "limited", "limited-secret", "needs read = system"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -349,7 +349,7 @@ func TestUnusableManagerUser(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			for {
 				code, body, err := d.Get(ctx, "/readyz")
