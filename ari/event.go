@@ -50,6 +50,7 @@ type Body struct {
 	EventName string // ChannelUserevent
 	UserEvent string // ChannelUserevent: its fields as a JSON object
 
+	PeerStatus  string // PeerStatusChange: Registered, Unregistered, Reachable, Unreachable ...
 	Endpoint    *Endpoint
 	Contact     *Contact     // ContactStatusChange
 	DeviceState *DeviceState // DeviceStateChanged
@@ -102,8 +103,10 @@ func (b *Body) setRare(name, value string) {
 	switch name {
 	case "caller":
 		b.Caller = newChannel(value)
-	case "peer":
-		b.Peer = newChannel(value)
+	case "peer": // is a channel or a status
+		if b.Peer = newChannel(value); b.Peer != nil && b.Peer.ID == "" {
+			b.Peer, b.PeerStatus = nil, plain(member(value, "peer_status"))
+		}
 	case "replace_channel":
 		b.Replaced = newChannel(value)
 	case "transferee":
