@@ -2,6 +2,7 @@ package ami
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -59,9 +60,7 @@ func ParseAction(m Message) Action {
 
 // With returns a copy of a with one more header at its end; a is not changed.
 func (a Action) With(name, value string) Action {
-	fields := make([]Field, 0, len(a.Fields)+1)
-	fields = append(fields, a.Fields...)
-	a.Fields = append(fields, Field{name, value})
+	a.Fields = append(slices.Clip(a.Fields), Field{name, value}) // clipped, so that it is copied
 	return a
 }
 

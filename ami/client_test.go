@@ -92,7 +92,7 @@ func (r *running) expectEvent(t *testing.T, name string) ami.Message {
 }
 
 // up starts a client and takes what comes with the login.
-func up(t *testing.T, srv *amitest.Server, o ami.Options) *running {
+func up(t *testing.T, o ami.Options) *running {
 	t.Helper()
 	r := run(t, o)
 	r.expect(t, ami.ItemConnected)
@@ -134,7 +134,7 @@ func TestLoginIsAnnouncedBeforeItsEvents(t *testing.T) {
 
 func TestPlainLoginWhereAsteriskHasNoChallenge(t *testing.T) {
 	srv := amitest.Start(t, amitest.Options{NoMD5: true})
-	up(t, srv, srv.Options())
+	up(t, srv.Options())
 	if login := srv.Wait("Login"); login.Get("Secret") != "secret" || login.Get("Key") != "" {
 		t.Errorf("login is %v", login)
 	}
@@ -151,7 +151,7 @@ func TestFullyBootedMayComeLate(t *testing.T) {
 
 func TestDo(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Handle("Getvar", func(s *amitest.Session, a ami.Action) {
 		// ActionID last, and foreign events around.
 		s.Event("Newstate", "Channel", "PJSIP/801-1")
@@ -171,7 +171,7 @@ func TestDo(t *testing.T) {
 
 func TestResponseErrors(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Handle("Park", func(s *amitest.Session, a ami.Action) {
 		s.Respond(a, "Error", "Message", "Park action failed\n")
 	})
@@ -193,7 +193,7 @@ func TestResponseErrors(t *testing.T) {
 
 func TestInjectionIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	long := strings.Repeat("x", 1022-len("Value: "))
 	many := ami.NewAction("Setvar")
 	for range 127 {
@@ -264,7 +264,7 @@ func TestUnsendableCredentials(t *testing.T) {
 
 func TestJoinedWrites(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	var all sync.WaitGroup
 	failed := make(chan error, 500)
 	for i := range 500 {
@@ -298,7 +298,7 @@ func bubble(t *testing.T, o amitest.Options, f func(t *testing.T, srv *amitest.S
 func TestDeadlinesAreExact(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		srv.Silent("Originate")
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		begin := time.Now()
 		_, err := r.Do(t.Context(), ami.NewAction("Originate"))
 		if !errors.Is(err, ami.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
@@ -328,7 +328,7 @@ func TestDeadlinesAreExact(t *testing.T) {
 func TestCancelledActionAndItsLateAnswer(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		srv.Silent("Originate")
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cause := errors.New("the request is gone")
 		ended := make(chan error, 1)
@@ -353,7 +353,7 @@ func TestCancelledActionAndItsLateAnswer(t *testing.T) {
 func TestWrittenAndLost(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		srv.Handle("Originate", func(s *amitest.Session, _ ami.Action) { s.Close() })
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		if _, err := r.Do(t.Context(), ami.NewAction("Originate")); !errors.Is(err, ami.ErrUnknown) || errors.Is(err, ami.ErrOffline) {
 			t.Errorf("lost: %v", err)
 		}
@@ -370,7 +370,7 @@ func TestWrittenAndLost(t *testing.T) {
 
 func TestLostBeforeWriting(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Stall()
 		results := make(chan error, 3)
 		for range 3 {
@@ -398,7 +398,7 @@ func TestLostBeforeWriting(t *testing.T) {
 
 func TestCancelledBeforeWriting(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Stall()
 		for range 2 {
 			go func() { _, _ = r.Do(t.Context(), ami.NewAction("Echo")) }()
@@ -420,7 +420,7 @@ func TestCancelledBeforeWriting(t *testing.T) {
 
 func TestActionsWhileEventsStream(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Handle("Echo", func(s *amitest.Session, a ami.Action) {
 		s.Event("Noise", "Value", "not yours", "Response", "Success")
 		s.Respond(a, "Success", "Value", a.Get("Value"))
@@ -440,7 +440,7 @@ func TestActionsWhileEventsStream(t *testing.T) {
 
 func TestActionsInARowAreNotHeldUp(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		for range 200 {
 			if _, err := r.Do(t.Context(), ami.NewAction("Ping")); err != nil {
 				t.Fatal(err)
@@ -461,7 +461,7 @@ func TestActionsInARowAreNotHeldUp(t *testing.T) {
 // TestEventsGatherUnderLoad counts batches: one each without a pause.
 func TestEventsGatherUnderLoad(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		go func() {
 			for range 10_000 {
 				srv.Event("Noise")

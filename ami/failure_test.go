@@ -18,7 +18,7 @@ import (
 
 func TestHalfOpenPeerIsGivenUp(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Freeze()
 		begin := time.Now()
 		i := r.expect(t, ami.ItemDisconnected)
@@ -34,7 +34,7 @@ func TestHalfOpenPeerIsGivenUp(t *testing.T) {
 
 func TestPeerThatStopsReadingIsGivenUp(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Stall()
 		begin := time.Now()
 		for range 2 {
@@ -65,7 +65,7 @@ func TestPeerThatStopsReadingIsGivenUp(t *testing.T) {
 
 func TestAnyByteIsLife(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Silent("Ping")
 		for range 60 {
 			time.Sleep(4 * time.Second)
@@ -82,7 +82,7 @@ func TestAnyByteIsLife(t *testing.T) {
 
 func TestQuietLinkIsKeptByPings(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		time.Sleep(10 * time.Minute)
 		if n := srv.Logins(); n != 1 || r.Status().Phase != ami.Up {
 			t.Errorf("%d logins, status %+v", n, r.Status())
@@ -101,7 +101,7 @@ func TestReconnectWithBackoff(t *testing.T) {
 		var log bytes.Buffer
 		o := srv.Options()
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		r := up(t, srv, o)
+		r := up(t, o)
 		time.Sleep(time.Minute)
 		before := srv.Dials()
 		srv.Refuse()
@@ -189,7 +189,7 @@ func TestWrongSecret(t *testing.T) {
 
 func TestShuttingDownIsNotAWrongSecret(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.ShutDown()
 		_, err := r.Do(t.Context(), ami.NewAction("CoreStatus"))
 		if !errors.Is(err, ami.ErrShuttingDown) || errors.Is(err, ami.ErrAuthentication) {
@@ -218,7 +218,7 @@ func TestStuckConsumerEndsTheConnection(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		o := srv.Options()
 		o.Queue = 100_000
-		r := up(t, srv, o)
+		r := up(t, o)
 		var sent int
 		for r.Status().Phase == ami.Up {
 			srv.Event("Noise", "N", fmt.Sprint(sent), "X", strings.Repeat("x", 1000))
@@ -250,7 +250,7 @@ func TestStuckConsumerEndsTheConnection(t *testing.T) {
 func TestSleepingConsumerLosesNothing(t *testing.T) {
 	const n = 20_000
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "Event: Noise\r\nN: %d\r\nX: %s\r\n\r\n", i, strings.Repeat("x", 300))
@@ -272,7 +272,7 @@ func TestEndIsClean(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		srv.Silent("Originate")
 		srv.Silent("Logoff")
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		waiting := make(chan error, 1)
 		go func() { _, err := r.Do(t.Context(), ami.NewAction("Originate")); waiting <- err }()
 		srv.Wait("Originate")
@@ -291,7 +291,7 @@ func TestEndIsClean(t *testing.T) {
 
 func TestEndWithoutConsumer(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Event("Noise")
 		synctest.Wait()
 		r.cancel()
@@ -370,7 +370,7 @@ func TestManyStopsUnderLoad(t *testing.T) {
 
 func TestServerClosesAndTheClientComesBack(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	for range 3 {
 		srv.Drop()
 		if i := r.expect(t, ami.ItemDisconnected); i.Err == nil {

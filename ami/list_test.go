@@ -18,7 +18,7 @@ func TestListAmongForeignEvents(t *testing.T) {
 	srv := amitest.Start(t)
 	o := srv.Options()
 	o.Want = func(event string) bool { return event != "QueueMember" && event != "QueueStatusComplete" }
-	r := up(t, srv, o)
+	r := up(t, o)
 	srv.Handle("QueueStatus", func(s *amitest.Session, a ami.Action) {
 		id := a.Get("ActionID")
 		s.Event("Newstate", "N", "1")
@@ -60,7 +60,7 @@ func TestListsOfAllKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := amitest.Start(t)
-			r := up(t, srv, srv.Options())
+			r := up(t, srv.Options())
 			srv.Handle("X", func(s *amitest.Session, a ami.Action) {
 				s.Send(strings.ReplaceAll(c.answer, "%ID%", "ActionID: "+a.Get("ActionID")+"\r\n"))
 				s.Event("After")
@@ -146,7 +146,7 @@ func recorded(t *testing.T, path, sent, name string) (int, bool) {
 
 func TestAbandonedListStaysOutOfTheStream(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		var session *amitest.Session
 		srv.Handle("Status", func(s *amitest.Session, a ami.Action) {
 			session = s
@@ -168,7 +168,7 @@ func TestAbandonedListStaysOutOfTheStream(t *testing.T) {
 
 func TestListAcrossTheLossOfTheLink(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
-		r := up(t, srv, srv.Options())
+		r := up(t, srv.Options())
 		srv.Handle("Status", func(s *amitest.Session, a ami.Action) {
 			s.Respond(a, "Success", "EventList", "start")
 			s.Event("Status", "ActionID", a.Get("ActionID"))
@@ -185,7 +185,7 @@ func TestListIsBounded(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		o := srv.Options()
 		o.Queue = 10_000
-		r := up(t, srv, o)
+		r := up(t, o)
 		srv.Handle("Status", func(s *amitest.Session, a ami.Action) {
 			s.Respond(a, "Success", "EventList", "start")
 			for range 100 {

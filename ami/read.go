@@ -122,8 +122,7 @@ func (c *Client) sort(l *link, at time.Time, message []byte, b *batch) error {
 	}
 	var name []byte
 	if isEvent(message) {
-		name = message[len(eventPrefix):]
-		name = name[:bytes.Index(name, lineEnd)]
+		name, _, _ = bytes.Cut(message[len(eventPrefix):], lineEnd)
 	} else {
 		c.torn()
 		name = find(message, "Event")

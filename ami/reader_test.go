@@ -458,7 +458,8 @@ func TestAction(t *testing.T) {
 			t.Error("a name without a value passed")
 		}
 	}()
-	NewAction("Ping", "x")
+	odd := []string{"x"}
+	NewAction("Ping", odd...)
 }
 
 // streamed returns the items that a link makes of what src yields, with calls that wait for the ActionIDs "call" and

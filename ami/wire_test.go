@@ -62,7 +62,7 @@ func TestCorrectness(t *testing.T) {
 					continue
 				}
 				srv := amitest.Start(t)
-				r := up(t, srv, srv.Options())
+				r := up(t, srv.Options())
 				srv.Split(split)
 				srv.Send("Event: Before\r\n\r\n" + c.wire + "Event: After\r\n\r\n")
 				r.expectEvent(t, "Before")
@@ -90,7 +90,7 @@ const (
 
 func TestAnswerInTheMiddleOfAnEvent(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Handle("Setvar", func(s *amitest.Session, a ami.Action) {
 		s.Send("Event: VarSet\r\nPrivilege: dialplan,all\r\nChannel: a\r\nCoResponse: Success\r\nActionID: " +
 			a.Get("ActionID") + "\r\nMessage: Variable Set\r\n\r\n")
@@ -114,7 +114,7 @@ func TestAnswerInTheMiddleOfAnEvent(t *testing.T) {
 
 func TestOriginateResponseIsNoAnswer(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Handle("Originate", func(s *amitest.Session, a ami.Action) {
 		id := a.Get("ActionID")
 		s.Event("OriginateResponse", "Privilege", "call,all", "ActionID", id, "Response", "Failure", "Reason", "0")
@@ -131,7 +131,7 @@ func TestOriginateResponseIsNoAnswer(t *testing.T) {
 // TestCapturesThroughTheClient plays every capture and compares the stream with the events of the file.
 func TestCapturesThroughTheClient(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	for _, path := range transcripts(t) {
 		srv.Play(path)
 		srv.Send("Event: EndOfTranscript\r\n\r\n")
@@ -167,7 +167,7 @@ func TestCapturesThroughTheClient(t *testing.T) {
 
 func TestTornCaptureLosesNoCall(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Play("testdata/captures/22-channelvars.ami")
 	srv.Event("EndOfTranscript")
 	channels, ended := map[string]bool{}, map[string]bool{}
@@ -211,7 +211,7 @@ func TestWantIsAskedByNameAlone(t *testing.T) {
 
 func TestTooLongMessages(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	long := strings.Repeat("x", 5<<20)
 	srv.Handle("Getvar", func(s *amitest.Session, a ami.Action) {
 		s.Event("Long", "X", long)
@@ -230,7 +230,7 @@ func TestTooLongMessages(t *testing.T) {
 
 func TestItemsOfOneReadHaveOneTime(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	begin := time.Now()
 	srv.Send("Event: A\r\n\r\nEvent: B\r\n\r\n")
 	a, b := r.expect(t, ami.ItemEvent), r.expect(t, ami.ItemEvent)
@@ -241,7 +241,7 @@ func TestItemsOfOneReadHaveOneTime(t *testing.T) {
 
 func TestRestartOfAsterisk(t *testing.T) {
 	srv := amitest.Start(t)
-	r := up(t, srv, srv.Options())
+	r := up(t, srv.Options())
 	srv.Play("testdata/captures/16-restart.ami")
 	srv.Drop()
 	last := ""
@@ -279,7 +279,7 @@ func TestTLS(t *testing.T) {
 	o := srv.Options()
 	o.TLS = &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "asterisk.test"}
 	o.TLS.RootCAs.AddCert(leaf)
-	r := up(t, srv, o)
+	r := up(t, o)
 	srv.Event("Hangup")
 	r.expectEvent(t, "Hangup")
 	if _, err := r.Do(t.Context(), ami.NewAction("Ping")); err != nil {

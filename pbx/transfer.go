@@ -180,17 +180,17 @@ func (s *Switch) consultation(n Exten) (name, id string, err error) {
 	if !s.synced {
 		return "", "", ErrOffline
 	}
-	any := false
+	busy := false
 	for _, ch := range s.state.channels {
 		if s.state.rules.extenOf(ch.Device()) != n {
 			continue
 		}
-		any = true
+		busy = true
 		if ch.consulting {
 			return ch.Name, ch.ID, nil
 		}
 	}
-	if any {
+	if busy {
 		return "", "", fmt.Errorf("%w: %s has no attended transfer under way", ErrState, n)
 	}
 	return "", "", fmt.Errorf("%w: %s", ErrNoCall, n)

@@ -61,7 +61,7 @@ func (e *endpoint) attempt(ctx context.Context, it item) outcome {
 	out := outcome{key: it.key, at: time.Now()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	res, err := e.post(ctx, it, out.at)
+	res, err := e.post(ctx, it, out.at) //nolint:bodyclose // read closes it
 	if err != nil {
 		out.end = time.Now()
 		out.err, out.class = e.explain(err)

@@ -36,7 +36,13 @@ func plain(b *testing.B, url string, lanes, n int) float64 {
 	for range lanes {
 		wg.Go(func() {
 			for range n / lanes {
-				res, err := client.Post(url, "application/json", bytes.NewReader(benchBody))
+				req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, bytes.NewReader(benchBody))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				req.Header.Set("Content-Type", "application/json")
+				res, err := client.Do(req)
 				if err != nil {
 					b.Error(err)
 					return

@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -163,9 +163,9 @@ func TestEndlessAnswers(t *testing.T) {
 // A redirect is never delivery and never followed; the alarm names where the URL has moved to.
 func TestRedirects(t *testing.T) {
 	var followed atomic.Int32
-	other := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { followed.Add(1) }))
+	other := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
 	for _, status := range []int{300, 301, 302, 303, 304, 305, 307, 308} {
-		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", other.URL+"/new?token="+token)
 			w.WriteHeader(status)
 		}))
@@ -211,7 +211,7 @@ func TestClosedConnectionsAreNoFailures(t *testing.T) {
 func TestCertificates(t *testing.T) {
 	rec := newReceiver(nil)
 	srv := httptest.NewUnstartedServer(rec)
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	roots := x509.NewCertPool()
@@ -328,7 +328,7 @@ func testMemoryOfALongQueue(t *testing.T) {
 	if err := r.sender.Configure(Target{URL: "http://receiver.test/", RetryMax: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	l := newLoop(r.sender, context.Background())
+	l := newLoop(context.Background(), r.sender)
 	defer l.stop()
 	most := 0
 	for range 50000 {

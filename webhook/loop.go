@@ -51,7 +51,7 @@ type loop struct {
 	dirty    bool // there may be more to read at once
 }
 
-func newLoop(s *Sender, ctx context.Context) *loop {
+func newLoop(ctx context.Context, s *Sender) *loop {
 	now := time.Now()
 	l := &loop{
 		s: s, ctx: ctx, store: store{db: s.outbox.db.Reader()}, lines: map[string]*line{},

@@ -91,7 +91,7 @@ func (s *Sender) current(now time.Time) (e *endpoint, changes int) {
 func (s *Sender) Run(ctx context.Context) error {
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	l := newLoop(s, attempts)
+	l := newLoop(attempts, s)
 	defer l.stop()
 	for ctx.Err() == nil {
 		l.hear()

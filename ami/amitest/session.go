@@ -15,16 +15,15 @@ type Session struct {
 	conn     net.Conn
 	loggedIn bool // guarded by the server's mu
 
-	mu        sync.Mutex
-	out       []byte
-	closing   bool // close when out is written
-	frozen    bool
-	stalled   bool
-	challenge string
-	split     int
-	changed   chan struct{} // capacity 1
-	gone      chan struct{} // closed by Close
-	resume    chan struct{} // closed when a stall ends
+	mu      sync.Mutex
+	out     []byte
+	closing bool // close when out is written
+	frozen  bool
+	stalled bool
+	split   int
+	changed chan struct{} // capacity 1
+	gone    chan struct{} // closed by Close
+	resume  chan struct{} // closed when a stall ends
 }
 
 func newSession(s *Server, conn net.Conn) *Session {

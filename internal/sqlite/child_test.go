@@ -233,7 +233,7 @@ func fillDisk(dir string) {
 	if err != nil {
 		fail("%v", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for _, size := range []int{1 << 20, 4096, 1} {
 		for {
 			if _, err := io.Copy(f, bytes.NewReader(make([]byte, size))); err != nil {

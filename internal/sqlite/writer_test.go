@@ -123,7 +123,7 @@ func TestEndCommitsWhatWaits(t *testing.T) {
 	db := open(t, Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	var result error = errors.New("not called")
+	result := errors.New("not called")
 	db.SubmitSized(100, insert("last"), func(err error) { result = err })
 	if s := db.Stats(); s.Queued != 1 || s.QueuedBytes != 100 {
 		t.Errorf("queue of %d operations and %d bytes, want 1 and 100", s.Queued, s.QueuedBytes)
