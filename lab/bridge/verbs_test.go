@@ -368,3 +368,57 @@ func TestClickToDialInFull(t *testing.T) {
 		}
 	})
 }
+
+// TestBlacklist shuts a caller out and lets him in again.
+func TestBlacklist(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{}, bridge.Options{})
+		b.phone("801")
+		out := b.trunk()
+		b.idle("801")
+		const caller = "02155557777"
+		call := func() *phone.Call {
+			t.Helper()
+			c, err := out.DialWith(b.ctx, "02188880001", phone.DialOptions{Number: caller})
+			b.must(err)
+			return c
+		}
+		index := func() (numbers []string) {
+			t.Helper()
+			code, body, err := b.d.Get(b.ctx, api+"blacklist/index")
+			b.must(err)
+			var reply struct {
+				Status string
+				Data   []string
+			}
+			if b.must(json.Unmarshal([]byte(body), &reply)); code != http.StatusOK || strings.Contains(body, "message") {
+				t.Fatalf("index: %d %s", code, body)
+			}
+			return reply.Data
+		}
+		if got := index(); len(got) != 0 {
+			t.Errorf("empty list: %v", got)
+		}
+		b.does("blacklist/create", "Updated database successfully", "number", caller)
+		b.does("blacklist/create", "Updated database successfully", "number", caller)
+		if out := b.cli("database show blacklist"); !strings.Contains(out, caller) {
+			t.Errorf("AstDB does not have it:\n%s", out)
+		}
+		if got := index(); !slices.Equal(got, []string{caller}) {
+			t.Errorf("list: %v", got)
+		}
+		c := call()
+		if err := c.Answered(b.within(5 * time.Second)); err == nil {
+			t.Error("a listed caller got through")
+		}
+		b.refuses(404, "blacklist/delete", "Database entry could not be deleted", "number", "123456")
+		b.refuses(400, "blacklist/create", "number is missing")
+		b.does("blacklist/delete", "Key deleted successfully", "number", caller)
+		if out := b.cli("database show blacklist"); strings.Contains(out, caller) {
+			t.Errorf("AstDB still has it:\n%s", out)
+		}
+		c = call()
+		b.must(c.Answered(b.within(5 * time.Second)))
+		b.must(c.Hangup(b.ctx))
+	})
+}
