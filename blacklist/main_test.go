@@ -127,6 +127,7 @@ type rigOptions struct {
 	link   ami.Options
 	path   string // of the database, "" is a new one
 	guard  bool
+	every  time.Duration
 	idle   bool // nothing but the database runs
 	noList bool // all but the black list runs
 }
@@ -147,7 +148,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		InboundContexts: regexp.MustCompile(`^from-trunk`), Location: time.UTC,
 	}, Logger: log})
 	must(t, err)
-	numbers, err := New(ctx, Options{Switch: sw, Store: store, Guard: o.guard, Logger: log})
+	numbers, err := New(ctx, Options{Switch: sw, Store: store, Guard: o.guard, Every: o.every, Logger: log})
 	must(t, err)
 	listCtx, endList := context.WithCancel(ctx)
 	linkCtx, unlink := context.WithCancel(ctx)

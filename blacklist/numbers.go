@@ -2,6 +2,7 @@ package blacklist
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -74,14 +75,20 @@ func New(ctx context.Context, o Options) (*Numbers, error) {
 // Configure turns the guard on or off.
 func (n *Numbers) Configure(guard bool) { n.guard.Store(guard) }
 
+const pendingCount = `SELECT (SELECT count(*) FROM blacklist_numbers WHERE inbound <> inbound_astdb) +
+	(SELECT count(*) FROM blacklist_numbers WHERE outbound <> outbound_astdb)`
+
 // Status returns how far Asterisk knows the list.
 func (n *Numbers) Status(ctx context.Context) (Status, error) {
 	n.mu.Lock()
 	s := n.status
 	n.mu.Unlock()
-	err := n.store.Reader().QueryRowContext(ctx, `SELECT
-		(SELECT count(*) FROM blacklist_numbers WHERE inbound = 1 OR outbound = 1),
-		(SELECT count(*) FROM blacklist_numbers WHERE inbound <> inbound_astdb) +
-		(SELECT count(*) FROM blacklist_numbers WHERE outbound <> outbound_astdb)`).Scan(&s.Entries, &s.Pending)
-	return s, err
+	err := n.store.Reader().QueryRowContext(ctx, pendingCount).Scan(&s.Pending)
+	if err == nil {
+		err = n.store.Reader().QueryRowContext(ctx, `SELECT count(*) FROM blacklist_numbers WHERE inbound = 1 OR outbound = 1`).Scan(&s.Entries)
+	}
+	if err != nil {
+		return s, fmt.Errorf("black list: %w", err)
+	}
+	return s, nil
 }

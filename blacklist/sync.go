@@ -90,6 +90,9 @@ func (o *outcome) count(done []written, found []difference) {
 	}
 }
 
+// waitingRows is answered from an index that is empty but for them.
+const waitingRows = `SELECT number, {listed} FROM blacklist_numbers WHERE {listed} <> {marked} LIMIT ?`
+
 // flush writes waiting changes to AstDB, a batch at most.
 func (n *Numbers) flush(ctx context.Context) (done []written, err error) {
 	for _, s := range n.sides {
@@ -118,7 +121,7 @@ func (n *Numbers) pending(ctx context.Context, s side, limit int) (list []writte
 		err := row.Scan(&w.number, &w.listed)
 		list = append(list, w)
 		return err
-	}, s.sql(`SELECT number, {listed} FROM blacklist_numbers WHERE {listed} <> {marked} LIMIT ?`), limit)
+	}, s.sql(waitingRows), limit)
 	return list, err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // TestAsteriskForgotTheLastSecond is a crash: AstDB comes back as it was before the last changes.
@@ -319,5 +320,47 @@ func TestPrune(t *testing.T) {
 	must(t, r.store.Reader().QueryRowContext(r.ctx, `SELECT group_concat(number, ' ') FROM blacklist_numbers`).Scan(&left))
 	if left != "2 3 4" {
 		t.Errorf("left: %s", left)
+	}
+}
+
+// TestNobodyAsks: the list follows AstDB by itself, in time and after a connection.
+func TestNobodyAsks(t *testing.T) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options(), every: time.Millisecond})
+	appears := func(number string) {
+		t.Helper()
+		until(t, "number "+number, func() bool {
+			_, err := r.numbers.Get(r.ctx, number)
+			return err == nil
+		})
+	}
+	a.edit(func(entries map[string]string) { entries["/blacklist/1001"] = "1" })
+	appears("1001")
+	a.edit(func(entries map[string]string) { entries["/blacklist_out/1002"] = "1" })
+	appears("1002")
+	goAway(t, a, r)
+	must(t, r.numbers.Add(r.ctx, "1003", Inbound, ""))
+	a.edit(func(entries map[string]string) { entries["/blacklist/1004"] = "1" })
+	a.Restart()
+	appears("1004")
+	until(t, "1003 in AstDB", func() bool { return a.numbers()["1003"] == "in" })
+}
+
+// TestEndWhileSomebodyWaits leaves nobody waiting for an Asterisk that does not answer.
+func TestEndWhileSomebodyWaits(t *testing.T) {
+	a := newAsterisk(t)
+	r := newRig(t, rigOptions{link: a.Options()})
+	r.compared()
+	a.Silent("DBGetTree")
+	before := len(a.Received("DBGetTree"))
+	result := make(chan error, 1)
+	go func() { result <- r.numbers.Refresh(r.ctx) }()
+	until(t, "the question for AstDB", func() bool { return len(a.Received("DBGetTree")) > before })
+	r.stop()
+	if err := <-result; err == nil {
+		t.Error("a comparison that was broken off is told as done")
+	}
+	if err := r.numbers.Refresh(r.ctx); !errors.Is(err, pbx.ErrOffline) {
+		t.Errorf("after the end: %v", err)
 	}
 }
