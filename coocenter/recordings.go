@@ -3,6 +3,7 @@ package coocenter
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -58,8 +59,42 @@ func (a *API) recording(c echo.Context) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
-	http.ServeContent(c.Response(), c.Request(), "", info.ModTime(), f)
-	return nil
+	return serveFile(c, info, f)
+}
+
+// serveFile is http.ServeContent but for its errors, which are plain text.
+func serveFile(c echo.Context, info fs.FileInfo, f io.ReadSeeker) error {
+	w := &refusal{ResponseWriter: c.Response()}
+	http.ServeContent(w, c.Request(), "", info.ModTime(), f)
+	if w.status == 0 {
+		return nil
+	}
+	c.Response().Header().Del("Content-Type")
+	return &httpd.Error{Status: w.status, Message: strings.TrimSpace(w.text.String())}
+}
+
+// refusal keeps an error that is written instead of a file; what is no error goes through.
+type refusal struct {
+	http.ResponseWriter
+	status int // 0 = no error
+	text   strings.Builder
+}
+
+// WriteHeader implements http.ResponseWriter. 412 has no body, and is no error of ours.
+func (r *refusal) WriteHeader(status int) {
+	if status >= http.StatusBadRequest && status != http.StatusPreconditionFailed {
+		r.status = status
+		return
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (r *refusal) Write(p []byte) (int, error) {
+	if r.status != 0 {
+		return r.text.Write(p)
+	}
+	return r.ResponseWriter.Write(p)
 }
 
 // unreadable tells a file that is not there, or not to be had from outside, from a folder that the daemon may not read.

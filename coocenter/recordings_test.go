@@ -39,8 +39,12 @@ func TestRecordings(t *testing.T) {
 	if w.Code != http.StatusPartialContent || w.Body.String() != "234" || w.Header().Get("Content-Range") != "bytes 2-4/10" {
 		t.Errorf("a range: %d %q %v", w.Code, w.Body, w.Header())
 	}
-	if w := r.request(http.MethodGet, "/coocenter-api/monitor/a.wav", "", "Range", "bytes=20-"); w.Code != http.StatusRequestedRangeNotSatisfiable {
-		t.Errorf("a range behind the end: %d", w.Code)
+	if w := r.request(http.MethodGet, "/coocenter-api/monitor/a.wav", "", "Range", "bytes=20-"); w.Code != http.StatusRequestedRangeNotSatisfiable ||
+		w.Body.String() != "{\"status\":\"error\",\"message\":\"invalid range: failed to overlap\"}\n" || w.Header().Get("Content-Range") != "bytes */10" {
+		t.Errorf("a range behind the end: %d %q %v", w.Code, w.Body, w.Header())
+	}
+	if w := r.request(http.MethodGet, "/coocenter-api/monitor/a.wav", "", "If-Match", `"another"`); w.Code != http.StatusPreconditionFailed || w.Body.Len() > 0 {
+		t.Errorf("a condition that does not hold: %d %q", w.Code, w.Body)
 	}
 	if w := r.request(http.MethodHead, "/coocenter-api/monitor/a.wav", ""); w.Code != http.StatusOK || w.Header().Get("Content-Length") != "10" {
 		t.Errorf("HEAD: %d %v", w.Code, w.Header())
