@@ -58,7 +58,9 @@ var calls = []struct {
 		return only(c.Snoop(ctx, "a/b", ari.Snoop{ID: "s", Spy: "both", Whisper: "out", Args: []string{"q"}}))
 	}, sent{"POST", "/channels/a%2Fb/snoop", "", map[string]any{"snoopId": "s", "spy": "both", "whisper": "out", "app": "dialbridge", "appArgs": "q"}}},
 	{"hang up with a cause", "", func(ctx context.Context, c *ari.Client) error { return c.Hangup(ctx, "a+b", 21) },
-		sent{"DELETE", "/channels/a%2Bb", "reason_code=21", nil}},
+		sent{"DELETE", "/channels/a%2Bb", "reason=rejected", nil}},
+	{"hang up with a rare cause", "", func(ctx context.Context, c *ari.Client) error { return c.Hangup(ctx, "a", 3) },
+		sent{"DELETE", "/channels/a", "reason_code=3", nil}},
 	{"hang up", "", func(ctx context.Context, c *ari.Client) error { return c.Hangup(ctx, "a b?c#d", 0) },
 		sent{"DELETE", "/channels/a%20b%3Fc%23d", "", nil}},
 	{"answer", "", func(ctx context.Context, c *ari.Client) error { return c.Answer(ctx, "a") }, sent{"POST", "/channels/a/answer", "", nil}},
@@ -178,8 +180,8 @@ func TestCalls(t *testing.T) {
 			}
 		})
 	}
-	if dials := srv.Dials(); dials != 1 {
-		t.Errorf("%d connections for %d requests, want 1", dials, len(calls))
+	if dials := srv.Dials(); dials != 5 {
+		t.Errorf("%d connections for %d requests, want one, and one after each that makes a channel", dials, len(calls))
 	}
 }
 

@@ -105,9 +105,47 @@ func (c *Client) Snoop(ctx context.Context, id string, s Snoop) (Channel, error)
 	return one(ctx, c, http.MethodPost, newChannel, args, "channels", id, "snoop")
 }
 
-// Hangup ends a channel, in Stasis or not. Cause is that of Q.850, such as 16, 17 or 21; 0 is normal clearing.
+// Hangup ends a channel, in Stasis or not. Cause is that of Q.850, such as 16, 17 or 21; 0 is normal clearing. Asterisk 16
+// knows 1, 16, 17, 18, 19, 21, 26, 28, 31, 34, 38, 58 and 127, and takes others for 16.
 func (c *Client) Hangup(ctx context.Context, id string, cause int) error {
-	return c.done(ctx, http.MethodDelete, form{"reason_code": cause}, "channels", id)
+	args := form{"reason": reason(cause)}
+	if args["reason"] == "" {
+		args["reason_code"] = cause
+	}
+	return c.done(ctx, http.MethodDelete, args, "channels", id)
+}
+
+// reason is the name of a cause that all versions know (res/ari/resource_channels.c), "" if it has none.
+func reason(cause int) string {
+	switch cause {
+	case 1:
+		return "unallocated"
+	case 16:
+		return "normal"
+	case 17:
+		return "busy"
+	case 18:
+		return "timeout"
+	case 19:
+		return "no_answer"
+	case 21:
+		return "rejected"
+	case 26:
+		return "answered_elsewhere"
+	case 28:
+		return "number_incomplete"
+	case 31:
+		return "normal_unspecified"
+	case 34:
+		return "congestion"
+	case 38:
+		return "failure"
+	case 58:
+		return "codec_mismatch"
+	case 127:
+		return "interworking"
+	}
+	return ""
 }
 
 // Answer answers a channel in Stasis.
@@ -160,7 +198,7 @@ func (c *Client) Variable(ctx context.Context, id, name string) (string, error) 
 	return plain(member(answer, "value")), err
 }
 
-// SetVariable sets a variable or function of a channel, in Stasis or not.
+// SetVariable sets a variable or function of a channel in Stasis.
 func (c *Client) SetVariable(ctx context.Context, id, name, value string) error {
 	return c.done(ctx, http.MethodPost, form{"variable": name, "value": value}, "channels", id, "variable")
 }

@@ -35,18 +35,7 @@ func (c *Client) call(ctx context.Context, method string, path []string, args fo
 	if len(target) > maxTarget {
 		return "", &ArgumentError{Op: op, Name: "request", Reason: "is too long for asterisk"}
 	}
-	return c.exchange(ctx, op, method, c.base.Scheme+"://"+c.base.Host+target, body)
-}
-
-// exchange sends a request and judges what came of it.
-func (c *Client) exchange(ctx context.Context, op, method, target string, body []byte) (string, error) {
-	var sent atomic.Bool
-	// A request is tried again on another connection only when nothing of it was written on the first.
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { sent.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
-	})
-	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, c.base.Scheme+"://"+c.base.Host+target, bytes.NewReader(body))
 	if err != nil {
 		return "", &Error{Op: op, Outcome: ErrOffline, Cause: errURL}
 	}
@@ -54,12 +43,30 @@ func (c *Client) exchange(ctx context.Context, op, method, target string, body [
 	if len(body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	request.Close = makesChannel(method, path)
+	return c.exchange(op, request)
+}
+
+// makesChannel reports whether a request makes a channel. Asterisk remembers that an id was in use for as long as the
+// connection lives on which that was said, and says it again of every channel that cannot be made for another reason.
+func makesChannel(method string, path []string) bool {
+	return method == http.MethodPost && path[0] == "channels" && (len(path) == 1 || path[len(path)-1] == "snoop")
+}
+
+// exchange sends a request and judges what came of it.
+func (c *Client) exchange(op string, request *http.Request) (string, error) {
+	var sent atomic.Bool
+	// A request is tried again on another connection only when nothing of it was written on the first.
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { sent.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
+	}))
 	response, err := c.http.Do(request)
 	if err != nil {
-		return "", &Error{Op: op, Err: ErrUnreachable, Outcome: outcome(method, sent.Load()), Cause: bare(err)}
+		return "", &Error{Op: op, Err: ErrUnreachable, Outcome: outcome(request.Method, sent.Load()), Cause: bare(err)}
 	}
 	defer func() { _ = response.Body.Close() }()
-	return c.answer(op, method, response)
+	return c.answer(op, request.Method, response)
 }
 
 // answer reads an answer to its end, so that the connection can be used again.

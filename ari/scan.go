@@ -24,11 +24,10 @@ func blank[T chars](s T, i int) int {
 // skipString returns the index behind the string that begins at i, -1 if it does not end.
 func skipString[T chars](s T, i int) int {
 	for i++; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
+		if c := s[i]; c == '"' {
 			return i + 1
+		} else if c == '\\' {
+			i++
 		}
 	}
 	return -1
@@ -180,7 +179,7 @@ func plain(value string) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
 	}
-	if text := value[1 : len(value)-1]; strings.IndexByte(text, '\\') < 0 && utf8.ValidString(text) {
+	if text := value[1 : len(value)-1]; !needsWork(text) {
 		return text
 	}
 	var text string
@@ -188,6 +187,18 @@ func plain(value string) string {
 		return ""
 	}
 	return text
+}
+
+// needsWork reports whether a string has escapes in it, or is not ASCII and not UTF-8.
+func needsWork(text string) bool {
+	high := byte(0)
+	for i := range len(text) {
+		if text[i] == '\\' {
+			return true
+		}
+		high |= text[i]
+	}
+	return high >= utf8.RuneSelf && !utf8.ValidString(text)
 }
 
 // number returns a whole number, 0 for any other value.
