@@ -172,6 +172,10 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 	for id := range st.calls {
 		ended[id]++ // still open at the end of the capture
 	}
+	if n := len(st.channels) + len(st.owners) + len(st.linked) + len(st.dialling); len(st.calls) == 0 && n > 0 {
+		t.Errorf("left behind by calls that have ended: %d channels, %d owners, %d linked ids, %d Local channels",
+			len(st.channels), len(st.owners), len(st.linked), len(st.dialling))
+	}
 	if diff := gocmp.Diff(started, ended); diff != "" {
 		t.Errorf("each call must start and end once (-started +ended):\n%s", diff)
 	}
