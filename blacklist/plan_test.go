@@ -10,7 +10,6 @@ import (
 
 // TestDecide goes through every standing.
 func TestDecide(t *testing.T) {
-	const yes = true
 	cases := []struct{ listed, marked, buried, present, trusted bool }{}
 	for i := range 32 {
 		cases = append(cases, struct{ listed, marked, buried, present, trusted bool }{i&16 > 0, i&8 > 0, i&4 > 0, i&2 > 0, i&1 > 0})
