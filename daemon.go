@@ -85,7 +85,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
 	})
 	registry := prometheus.NewRegistry()
-	d.register(registry)
+	registry.MustRegister(newMetrics(d))
 	if d.server, err = httpd.New(httpOptions(d.cfg, d.parts(), registry, d.log)); err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 )
@@ -63,26 +61,4 @@ func (d *daemon) receiverState(context.Context) (ok bool, state, reason string) 
 		return true, "down since " + st.Since.UTC().Format(time.RFC3339), st.LastError
 	}
 	return true, "up", ""
-}
-
-// register adds the daemon's own numbers to the metrics.
-func (d *daemon) register(r *prometheus.Registry) {
-	gauge := func(name, help string, value func() float64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dialbridge_" + name, Help: help}, value))
-	}
-	gauge("ami_up", "1 while the manager link is logged in.", func() float64 { return truth(d.client.Status().Phase == ami.Up) })
-	gauge("picture_complete", "1 while the picture of Asterisk is complete.", func() float64 { return truth(d.sw.Status().Complete) })
-	gauge("calls", "Live calls.", func() float64 { return float64(d.sw.Status().Calls) })
-	gauge("channels", "Live channels.", func() float64 { return float64(d.sw.Status().Channels) })
-	gauge("extensions", "Known extensions.", func() float64 { return float64(d.sw.Status().Extens) })
-	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "dialbridge_resyncs_total", Help: "Full queries of Asterisk that were taken over.",
-	}, func() float64 { return float64(d.sw.Status().Resyncs) }))
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }
