@@ -125,6 +125,23 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// need reads the parameters of a request and the values of those that it cannot do without, in their order.
+func need(c echo.Context, names ...string) (httpd.Params, []string, error) {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return p, nil, err
+	}
+	values := make([]string, 0, len(names))
+	for _, name := range names {
+		v, err := p.Require(name)
+		if err != nil {
+			return p, nil, err
+		}
+		values = append(values, v)
+	}
+	return p, values, nil
+}
+
 // traced returns the request's context with its id on the manager actions that it causes.
 func traced(c echo.Context) context.Context {
 	ctx := c.Request().Context()

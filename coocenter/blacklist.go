@@ -33,11 +33,11 @@ func (a *API) blacklistIndex(c echo.Context) error {
 
 // blacklistCreate shuts a number out; doing it twice is success.
 func (a *API) blacklistCreate(c echo.Context) error {
-	number, err := theNumber(c)
+	_, v, err := need(c, "number")
 	if err != nil {
 		return err
 	}
-	if err := a.numbers.Add(traced(c), number, blacklist.Inbound, ""); err != nil {
+	if err := a.numbers.Add(traced(c), v[0], blacklist.Inbound, ""); err != nil {
 		return failure(err, "")
 	}
 	return success(c, "Updated database successfully", nil)
@@ -45,20 +45,12 @@ func (a *API) blacklistCreate(c echo.Context) error {
 
 // blacklistDelete lets a number in again.
 func (a *API) blacklistDelete(c echo.Context) error {
-	number, err := theNumber(c)
+	_, v, err := need(c, "number")
 	if err != nil {
 		return err
 	}
-	if err := a.numbers.Remove(traced(c), number, blacklist.Inbound); err != nil {
+	if err := a.numbers.Remove(traced(c), v[0], blacklist.Inbound); err != nil {
 		return failure(err, "Database entry could not be deleted")
 	}
 	return success(c, "Key deleted successfully", nil)
-}
-
-func theNumber(c echo.Context) (string, error) {
-	p, err := httpd.ReadParams(c)
-	if err != nil {
-		return "", err
-	}
-	return p.Require("number")
 }

@@ -23,7 +23,7 @@ type originated struct {
 
 // clickNumber rings src and, when it answers, dials dst from it.
 func (a *API) clickNumber(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	p, v, err := need(c, "src", "dst")
 	if err != nil {
 		return err
 	}
@@ -31,6 +31,7 @@ func (a *API) clickNumber(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	r.From, r.To = string(pbx.ParseExten(v[0])), string(pbx.ParseExten(v[1]))
 	id, err := a.sw.Dial(traced(c), r)
 	if err != nil {
 		return failure(err, "Extension does not exist.")
@@ -39,13 +40,8 @@ func (a *API) clickNumber(c echo.Context) error {
 	return success(c, "Originate successfully queued", originated{UniqueID: string(id)})
 }
 
+// dialRequest reads what an order may say besides the two numbers.
 func dialRequest(p httpd.Params) (r pbx.DialRequest, err error) {
-	if r.From, err = p.Require("src"); err != nil {
-		return r, err
-	}
-	if r.To, err = p.Require("dst"); err != nil {
-		return r, err
-	}
 	ring, err := p.Int("timeout", 0, 1, longestRing)
 	if err != nil {
 		return r, err
@@ -54,7 +50,6 @@ func dialRequest(p httpd.Params) (r pbx.DialRequest, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.From, r.To = string(pbx.ParseExten(r.From)), string(pbx.ParseExten(r.To))
 	r.Timeout, r.Limit = time.Duration(ring)*time.Second, time.Duration(limit)*time.Second
 	r.CallerID = p.Get("callerid")
 	return r, nil
@@ -62,15 +57,11 @@ func dialRequest(p httpd.Params) (r pbx.DialRequest, err error) {
 
 // hangup ends all channels of an extension.
 func (a *API) hangup(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	_, v, err := need(c, "extension")
 	if err != nil {
 		return err
 	}
-	exten, err := p.Require("extension")
-	if err != nil {
-		return err
-	}
-	if _, err := a.sw.HangupExtension(traced(c), pbx.ParseExten(exten)); err != nil {
+	if _, err := a.sw.HangupExtension(traced(c), pbx.ParseExten(v[0])); err != nil {
 		return failure(err, "No such channel")
 	}
 	return success(c, "hangup extension success", nil)
@@ -79,15 +70,11 @@ func (a *API) hangup(c echo.Context) error {
 // transfer sends the one whom src talks to to dst. The one verb of the page does a blind transfer; type tells an attended
 // one, which is begun with attended and ended with complete or cancel.
 func (a *API) transfer(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	p, v, err := need(c, "src")
 	if err != nil {
 		return err
 	}
-	src, err := p.Require("src")
-	if err != nil {
-		return err
-	}
-	ctx, exten := traced(c), pbx.ParseExten(src)
+	ctx, exten := traced(c), pbx.ParseExten(v[0])
 	switch kind := strings.ToLower(p.Get("type")); kind {
 	case "", "blind", "attended":
 		var dst string
@@ -114,19 +101,11 @@ func (a *API) transfer(c echo.Context) error {
 
 // extenSpy lets src listen to the call of dst.
 func (a *API) extenSpy(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	p, v, err := need(c, "src", "dst")
 	if err != nil {
 		return err
 	}
-	src, err := p.Require("src")
-	if err != nil {
-		return err
-	}
-	dst, err := p.Require("dst")
-	if err != nil {
-		return err
-	}
-	by, on := pbx.ParseExten(src), pbx.ParseExten(dst)
+	by, on := pbx.ParseExten(v[0]), pbx.ParseExten(v[1])
 	switch mode := strings.ToLower(p.Get("mode")); mode {
 	case "off":
 		err = a.sw.StopSpy(traced(c), by, on)

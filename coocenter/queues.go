@@ -135,19 +135,11 @@ func queueFailure(err error, noMember, noQueue string) error {
 
 // agentLogin makes an extension a member of a queue.
 func (a *API) agentLogin(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	_, v, err := need(c, "extension", "queue")
 	if err != nil {
 		return err
 	}
-	exten, err := p.Require("extension")
-	if err != nil {
-		return err
-	}
-	queue, err := p.Require("queue")
-	if err != nil {
-		return err
-	}
-	if err := a.sw.Join(traced(c), pbx.ParseExten(exten), pbx.QueueName(queue)); err != nil {
+	if err := a.sw.Join(traced(c), pbx.ParseExten(v[0]), pbx.QueueName(v[1])); err != nil {
 		return queueFailure(err, "Extension does not exist.", "Unable to add interface to queue: No such queue")
 	}
 	return success(c, "login extension success", nil)
@@ -155,20 +147,16 @@ func (a *API) agentLogin(c echo.Context) error {
 
 // agentLogout takes an extension out of a queue, or out of all.
 func (a *API) agentLogout(c echo.Context) error {
-	p, err := httpd.ReadParams(c)
+	p, v, err := need(c, "extension")
 	if err != nil {
 		return err
 	}
-	exten, err := p.Require("extension")
-	if err != nil {
-		return err
-	}
-	static, err := a.sw.Leave(traced(c), pbx.ParseExten(exten), pbx.QueueName(p.Get("queue")))
+	static, err := a.sw.Leave(traced(c), pbx.ParseExten(v[0]), pbx.QueueName(p.Get("queue")))
 	if err != nil {
 		return queueFailure(err, "Unable to remove interface: Not there", "Unable to remove interface from queue: No such queue")
 	}
 	if static {
-		a.log.Info("static member was paused instead of removed", "exten", exten, "request_id", httpd.RequestID(c.Request().Context()))
+		a.log.Info("static member was paused instead of removed", "exten", v[0], "request_id", httpd.RequestID(c.Request().Context()))
 	}
 	return success(c, "logout extension success", nil)
 }
