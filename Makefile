@@ -19,10 +19,10 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance lab clean check need-build need-test
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
@@ -68,6 +68,9 @@ bench: need-build ## run the benchmarks of PKG (all)
 
 demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
+
+conformance: need-test ## every curl line of the vendor's page, against real Asterisk 16 and 22
+	go run ./lab/cmd/conformance
 
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, and what the lab boots Asterisk with
+#   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" = build ] || want mmdebstrap mmdebstrap
+[ "${1:-build}" = build ] || { want mmdebstrap mmdebstrap; want curl curl; }
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 
