@@ -228,8 +228,8 @@ func (s *state) deviceStateChange(m ami.Message) {
 
 // deviceIs notes a device's state and returns the extension that it belongs to, nil for none.
 func (s *state) deviceIs(device, to string) *extension {
-	if strings.ContainsRune(device, ':') || !strings.ContainsRune(device, '/') {
-		return nil // Custom:..., Queue:..., park:... are no phones
+	if strings.ContainsRune(device, ':') || !strings.ContainsRune(device, '/') || isPseudo(device) {
+		return nil // Custom:..., Queue:..., park:..., and the announcer of a conference (CBAnn/900) are no phones
 	}
 	s.devices[device] = deviceState(to)
 	n := s.rules.extenOf(device)
