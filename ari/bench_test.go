@@ -138,8 +138,12 @@ func benchmarkClient(b *testing.B, want func(string) bool, use func(Event)) {
 	c := New(Options{URL: "http://x/ari", Application: "a", Queue: 1 << 40, Want: want,
 		Dial: func(context.Context, string, string) (net.Conn, error) {
 			near, far, err := socketPair()
+			if err != nil {
+				return nil, err
+			}
+			b.Cleanup(func() { _ = far.Close() })
 			go func() { served <- serveFrames(far, wire, b.N, start) }()
-			return near, err
+			return near, nil
 		}})
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
@@ -161,6 +165,9 @@ func benchmarkClient(b *testing.B, want func(string) bool, use func(Event)) {
 	}
 	if err := errors.Join(<-served, <-ended); err != nil {
 		b.Fatal(err)
+	}
+	if s := c.Stats(); s.Events+s.Unwanted != uint64(b.N*events+1) || s.Connections != 1 {
+		b.Fatalf("stats %+v of %d events", s, b.N*events+1)
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*events), "ns/event")

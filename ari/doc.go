@@ -32,4 +32,16 @@
 // An event's type and time are found by a scan of its top level, before anything is decoded; what [Options.Want]
 // refuses costs nothing else. An [Event] keeps its text, and [Event.Decode] takes out of it what this package knows, by
 // the same scan, without copying strings.
+//
+// That was chosen by measuring (BenchmarkDecode, on what a real Asterisk 22 sent, 536 bytes an event). Speed is given as a
+// multiple of encoding/json into a struct of the same fields, which takes 22 allocations:
+//
+//	encoding/json, type and time only          2       8 allocations
+//	scan, type only                           98       0
+//	scan, type and time                       32       0
+//	scan, type, and Decode of one in ten      25       0.1
+//	scan, Decode of every event                4       2
+//
+// The whole way from the socket to the reader of the stream carries some 450,000 events a second on one core, 380,000 when
+// each is decoded, 850,000 when a tenth is wanted and decoded; a busy Asterisk sends 20,000.
 package ari

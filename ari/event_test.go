@@ -240,10 +240,11 @@ func TestTypeIsThatOfTheTopLevel(t *testing.T) {
 		`{"value":{"type":"Spoof"},"type":"Real"}`:                "Real",
 		`{"x":[{"type":"Spoof"}],"n":-1.5e3,"b":true,"type":"R"}`: "R",
 		`{"value":"\\","type":"Real"}`:                            "Real",
-		` { "typ":1, "type" : "Real" } `:                          "Real",
-		`{"x":1}`:                                                 "",
-		`{"type":null}`:                                           "",
+		"{ \"typ\" : 1 , \r\n\t\"type\" : \"Real\" }":             "Real",
+		`{"x":1}`:       "",
+		`{"type":null}`: "",
 	} {
+		raw = " " + raw + "\n"
 		if got := string(inner(member([]byte(raw), "type"))); got != want {
 			t.Errorf("%s: type %q, want %q", raw, got, want)
 		}

@@ -194,7 +194,7 @@ func TestLabStasis(t *testing.T) {
 		sounds(t, n, bridge)
 		snoop(t, n, first)
 		good(t, n.RemoveFromBridge(ctx, bridge, first))
-	good(t, n.SetVariable(ctx, first, "X", "1"))
+		good(t, n.SetVariable(ctx, first, "X", "1"))
 		for _, command := range []func(context.Context, string) error{n.Hold, n.Unhold, n.Ring, n.StopRinging, n.Answer} {
 			good(t, command(ctx, first))
 		}

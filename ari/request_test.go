@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,29 @@ func refuse(status int, text string) aritest.Handler {
 
 func answer(body string) aritest.Handler {
 	return func(aritest.Request) aritest.Answer { return aritest.OK(body) }
+}
+
+// TestWaitForAConnection proves that a request that never got a connection was not sent.
+func TestWaitForAConnection(t *testing.T) {
+	srv := aritest.Start(t)
+	srv.Hush()
+	c := dial(t, srv, func(o *ari.Options) { o.Timeout = 200 * time.Millisecond })
+	var unknown, offline atomic.Int32
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			switch err := c.Answer(t.Context(), "a"); {
+			case errors.Is(err, ari.ErrUnknown):
+				unknown.Add(1)
+			case errors.Is(err, ari.ErrOffline):
+				offline.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if unknown.Load() != 16 || offline.Load() != 4 {
+		t.Errorf("%d of unknown outcome, %d not sent, want 16 and 4", unknown.Load(), offline.Load())
+	}
 }
 
 // TestTimeoutReadsTheSame proves that what a request ran into can be asked for.

@@ -328,6 +328,26 @@ func TestNobodyTakes(t *testing.T) {
 	})
 }
 
+// TestNobodyTakesTheEnd proves that Run ends though the last item, which comes together with the end, is not taken.
+func TestNobodyTakesTheEnd(t *testing.T) {
+	for range 50 {
+		inBubble(t, func(t *testing.T, srv *aritest.Server) {
+			c := dial(t, srv)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- c.Run(ctx) }()
+			next(t, c, ari.ItemConnected)
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if _, open := <-c.Stream(); open {
+				t.Error("the stream is open")
+			}
+		})
+	}
+}
+
 // TestStrangeMessages proves that what is no event is counted and seen, and does not end the connection.
 func TestStrangeMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *aritest.Server) {

@@ -62,7 +62,7 @@ func (c *Client) open(ctx context.Context, target string) (*socket, error) {
 	header := http.Header{}
 	request := http.Request{Header: header}
 	request.SetBasicAuth(c.o.Username, c.o.Password)
-	conn, response, err := websocket.Dial(ctx, target, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, target, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient: &http.Client{Transport: transport, CheckRedirect: noRedirect},
 		HTTPHeader: header,
 	})

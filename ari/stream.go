@@ -87,7 +87,7 @@ func (s *stream) hand() {
 		b, closed := s.gather()
 		switch {
 		case len(b) > 0:
-			if !s.give(b) {
+			if !s.give(b, closed) {
 				s.abandon(b)
 				return
 			}
@@ -109,26 +109,23 @@ func (s *stream) gather() (b []Item, closed bool) {
 	return b, s.closed
 }
 
-// give hands one batch over. After the stream was closed it waits for its taker a second only.
-func (s *stream) give(b []Item) bool {
-	for {
+// give hands one batch over. When the stream is closed it waits for its taker a second only.
+func (s *stream) give(b []Item, closed bool) bool {
+	for !closed {
 		select {
 		case s.out <- b:
 			return true
 		case <-s.changed:
+			closed = s.isClosed()
 		}
-		if !s.isClosed() {
-			continue
-		}
-		signal(s.changed) // for what waits behind this batch
-		limit := time.NewTimer(goodbye)
-		defer limit.Stop()
-		select {
-		case s.out <- b:
-			return true
-		case <-limit.C:
-			return false
-		}
+	}
+	limit := time.NewTimer(goodbye)
+	defer limit.Stop()
+	select {
+	case s.out <- b:
+		return true
+	case <-limit.C:
+		return false
 	}
 }
 

@@ -65,7 +65,7 @@ func (s *Server) Answers(path string) {
 			method, rest, _ := strings.Cut(rest, " ")
 			target, _, _ := strings.Cut(rest, " ")
 			target, _, _ = strings.Cut(target, "?")
-			asked = method + " " + strings.ReplaceAll(target, "%2F", "\x00")
+			asked = method + " " + target
 			continue
 		}
 		rest, ok := strings.CutPrefix(line, "< ")
@@ -77,13 +77,7 @@ func (s *Server) Answers(path string) {
 		if err != nil {
 			s.t.Fatalf("transcript %s: %q", path, line)
 		}
-		route := newRoute(asked, always(Answer{code, body}))
-		for i, part := range route.parts {
-			route.parts[i] = strings.ReplaceAll(part, "\x00", "/")
-		}
-		s.mu.Lock()
-		s.handlers = append(s.handlers, route)
-		s.mu.Unlock()
+		s.Answer(asked, Answer{code, body})
 		asked = ""
 	}
 }

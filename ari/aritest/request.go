@@ -88,7 +88,19 @@ type route struct {
 
 func newRoute(name string, h Handler) route {
 	method, path, _ := strings.Cut(name, " ")
-	return route{method, strings.Split(strings.TrimPrefix(path, "/"), "/"), h}
+	return route{method, split(strings.TrimPrefix(path, "/")), h}
+}
+
+// split returns the parts of a path without escapes.
+func split(path string) (parts []string) {
+	for part := range strings.SplitSeq(path, "/") {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			plain = part
+		}
+		parts = append(parts, plain)
+	}
+	return parts
 }
 
 func (r route) fits(request Request) bool {
@@ -140,14 +152,7 @@ func (s *Server) answer(w http.ResponseWriter, h *http.Request) {
 	if err != nil {
 		return
 	}
-	r := Request{Method: h.Method, Path: "/" + path, Query: h.URL.Query(), RawQuery: h.URL.RawQuery, Body: string(body), gone: h.Context().Done()}
-	for part := range strings.SplitSeq(path, "/") {
-		plain, err := url.PathUnescape(part)
-		if err != nil {
-			plain = part
-		}
-		r.parts = append(r.parts, plain)
-	}
+	r := Request{Method: h.Method, Path: "/" + path, Query: h.URL.Query(), RawQuery: h.URL.RawQuery, Body: string(body), parts: split(path), gone: h.Context().Done()}
 	if s.isHushed() {
 		<-r.gone
 		return

@@ -5,8 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -99,7 +98,7 @@ func prepare(t testing.TB, options []Options) *Server {
 		waited: map[string]int{}, changed: make(chan struct{}),
 	}
 	s.Handle("GET /asterisk/info", always(OK(info)))
-	s.http = &http.Server{Handler: handler{s}, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	s.http = &http.Server{Handler: handler{s}, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	t.Cleanup(s.Close)
 	return s
 }
