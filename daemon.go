@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ari"
@@ -85,7 +86,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
 	})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newMetrics(d))
+	registry.MustRegister(newMetrics(d), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if d.server, err = httpd.New(httpOptions(d.cfg, d.parts(), registry, d.log)); err != nil {
 		return err
 	}
