@@ -236,7 +236,11 @@ func (r *run) query(ctx context.Context) {
 		return
 	}
 	r.querying = true
-	qctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	patience := queryPatience
+	if r.synced {
+		patience = refreshPatience
+	}
+	qctx, cancel := context.WithTimeout(ctx, patience)
 	r.cancel = cancel
 	link := r.link
 	r.mark++
@@ -342,6 +346,12 @@ func fatesOf(held []ami.Item) fates {
 
 // waitingForBoot is the reason between a login and FullyBooted.
 const waitingForBoot = "waiting for asterisk to be fully booted"
+
+// How long a full query may take. Events wait for it, so that one on a link that was never interrupted gets less.
+const (
+	queryPatience   = 20 * time.Second
+	refreshPatience = 3 * time.Second
+)
 
 // bootPatience is how long Asterisk may take between a login and FullyBooted before it is worth a word.
 const bootPatience = 10 * time.Second
