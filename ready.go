@@ -37,7 +37,12 @@ func (d *daemon) asteriskReady(context.Context) (ok bool, state, reason string) 
 	}
 }
 
+// ariPatience is how long /readyz waits for ARI. Who asks gives up soon himself, and must hear why the daemon is not ready.
+const ariPatience = 2 * time.Second
+
 func (d *daemon) ariReady(ctx context.Context) (ok bool, state, reason string) {
+	ctx, cancel := context.WithTimeout(ctx, ariPatience)
+	defer cancel()
 	if _, err := d.ari.Info(ctx); err != nil {
 		return false, "down", err.Error()
 	}
