@@ -335,6 +335,10 @@ func TestLabSystem(t *testing.T) {
 	everyVersion(t, func(t *testing.T, l *lab.Lab) {
 		ctx, n := t.Context(), listen(t, l)
 		telephone(t, l, "801")
+		want := ari.DeviceState{Name: l.Tech + "/801", State: "NOT_INUSE"}
+		n.await("the phone", func(i ari.Item, b ari.Body) bool {
+			return i.Event.Type == "DeviceStateChanged" && *b.DeviceState == want
+		})
 		all, err := n.Endpoints(ctx, "")
 		if good(t, err); len(all) < len(l.Extensions) {
 			t.Errorf("%d endpoints", len(all))
@@ -350,7 +354,7 @@ func TestLabSystem(t *testing.T) {
 			t.Errorf("a technology that is not there: %v", err)
 		}
 		device, err := n.DeviceState(ctx, l.Tech+"/801")
-		if good(t, err); device != (ari.DeviceState{Name: l.Tech + "/801", State: "NOT_INUSE"}) {
+		if good(t, err); device != want {
 			t.Errorf("device %+v", device)
 		}
 		good(t, n.ReloadModule(ctx, "res_pjsip.so"))

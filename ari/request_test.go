@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,24 +129,27 @@ func answer(body string) aritest.Handler {
 // TestWaitForAConnection proves that a request that never got a connection was not sent.
 func TestWaitForAConnection(t *testing.T) {
 	srv := aritest.Start(t)
-	srv.Hush()
-	c := dial(t, srv, func(o *ari.Options) { o.Timeout = 200 * time.Millisecond })
-	var unknown, offline atomic.Int32
+	srv.HandleAll(func(r aritest.Request) aritest.Answer { <-r.Gone(); return aritest.Lost() })
+	c := dial(t, srv)
+	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	for range 20 {
+	for range 16 {
 		all.Go(func() {
-			switch err := c.Answer(t.Context(), "a"); {
-			case errors.Is(err, ari.ErrUnknown):
-				unknown.Add(1)
-			case errors.Is(err, ari.ErrOffline):
-				offline.Add(1)
+			if err := c.Answer(ctx, "a"); !errors.Is(err, ari.ErrUnknown) {
+				t.Errorf("error %v of what was sent", err)
 			}
 		})
 	}
-	all.Wait()
-	if unknown.Load() != 16 || offline.Load() != 4 {
-		t.Errorf("%d of unknown outcome, %d not sent, want 16 and 4", unknown.Load(), offline.Load())
+	for range 16 {
+		srv.Wait("POST /channels/a/answer")
 	}
+	short, stop := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer stop()
+	if err := c.Answer(short, "b"); !errors.Is(err, ari.ErrOffline) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v of what had no connection", err)
+	}
+	cancel()
+	all.Wait()
 }
 
 // TestTimeoutReadsTheSame proves that what a request ran into can be asked for.
