@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"sync"
 	"time"
 )
@@ -137,4 +138,11 @@ func (q *queue) hasAhead() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.ahead) > 0
+}
+
+// isRelief reports whether operations only went ahead of others that still wait.
+func (q *queue) isRelief(done []operation) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.plain) > 0 && !slices.ContainsFunc(done, func(op operation) bool { return !op.ahead })
 }

@@ -36,13 +36,17 @@ type state struct {
 	stats Stats
 }
 
-func (s *state) committed(n int, took time.Duration) {
+// committed counts a commit. One of relief only went ahead of what cannot be written: writing still fails.
+func (s *state) committed(n int, took time.Duration, relief bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Commits++
 	s.stats.Operations += uint64(n)
 	s.stats.LastCommit = time.Now()
 	s.stats.LastLatency = took
+	if relief {
+		return
+	}
 	s.stats.LastError = nil
 	s.stats.FailingSince = time.Time{}
 }

@@ -13,6 +13,7 @@ const (
 	lastBackoff  = 5 * time.Second
 	reserveEvery = 30 * time.Second
 	flushGrace   = 5 * time.Second // how long Run fights a failing disk after its context has ended
+	askEvery     = time.Second     // how often at most the owners of tables are asked to make room
 )
 
 // Submit queues a write and returns at once. Operations are applied and acknowledged in the order of submission. done may be
@@ -79,8 +80,8 @@ func (db *DB) wait(ctx context.Context, apply func(*sql.Tx) error, submit func(f
 	}
 }
 
-// OnFull registers what is called, on the writer's goroutine, each time a write has failed for want of space. It must not
-// block; it submits deletions with SubmitAhead. Call it before Run.
+// OnFull registers what is called, on the writer's goroutine, when a write has failed for want of space, and again every
+// second while it does. It must not block; it submits deletions with SubmitAhead. Call it before Run.
 func (db *DB) OnFull(f func()) { db.onFull = append(db.onFull, f) }
 
 // Run writes what is submitted until ctx ends, then commits what is still queued and returns nil. It returns ErrCorrupt when
@@ -113,6 +114,7 @@ type run struct {
 	backoff time.Duration
 	dirty   bool      // the log holds commits that are not in the file
 	failing time.Time // since when nothing could be written
+	asked   time.Time // when the owners of tables were last asked to make room
 	reserve time.Time // when the reserve was last seen to
 }
 
@@ -120,9 +122,10 @@ type run struct {
 func (r *run) round(ctx context.Context, batch []operation) error {
 	start := time.Now()
 	n, err := r.db.write(batch)
+	relief := !r.failing.IsZero() && r.db.queue.isRelief(batch[:n])
 	if n > 0 {
 		r.dirty = true
-		r.db.state.committed(n, time.Since(start))
+		r.db.state.committed(n, time.Since(start), relief)
 		r.db.queue.settle(batch, n)
 		for i := range batch[:n] {
 			if batch[i].done != nil {
@@ -132,6 +135,9 @@ func (r *run) round(ctx context.Context, batch []operation) error {
 	}
 	if err != nil {
 		return r.recover(ctx, err, len(batch)-n)
+	}
+	if relief {
+		return nil // whether it made room is told by the write that failed
 	}
 	if !r.failing.IsZero() {
 		r.db.log.InfoContext(ctx, "database can be written again", "failed_for", time.Since(r.failing).Round(time.Millisecond).String())
@@ -159,6 +165,7 @@ func (r *run) recover(ctx context.Context, err error, left int) error {
 	case faultFull:
 		r.limit = max(left/2, 1) // what does not fit together may fit in pieces
 		db.relieve(first)
+		r.ask()
 	case faultBroken:
 		db.reconnect(ctx)
 	case faultNone:
@@ -178,7 +185,7 @@ func (r *run) recover(ctx context.Context, err error, left int) error {
 	return nil
 }
 
-// pause waits for the back-off. A new operation cuts it short only the first times: it may be the one that makes room.
+// pause waits for the back-off. An operation that goes ahead cuts it short: it may be the one that makes room.
 func (r *run) pause(ctx context.Context) {
 	r.backoff = min(max(2*r.backoff, firstBackoff), lastBackoff)
 	if ctx.Err() != nil {
@@ -316,7 +323,7 @@ func (db *DB) reconnect(ctx context.Context) {
 	}
 }
 
-// relieve makes room on a full disk: the reserve goes, the log is folded in, and the owners of tables are asked to delete.
+// relieve makes room on a full disk: the reserve goes, and the log is folded in.
 func (db *DB) relieve(first bool) {
 	db.giveUpReserve("a write failed for want of space")
 	db.writing.Lock()
@@ -334,7 +341,16 @@ func (db *DB) relieve(first bool) {
 	if first {
 		db.log.Error("database is full", "path", db.opts.Path, "max_size", db.opts.MaxSize)
 	}
-	for _, f := range db.onFull {
+}
+
+// ask asks the owners of tables to delete, but not again and again while nothing is left that they could delete: their answer
+// goes ahead of what waits and is tried at once.
+func (r *run) ask() {
+	if time.Since(r.asked) < askEvery {
+		return
+	}
+	r.asked = time.Now()
+	for _, f := range r.db.onFull {
 		f()
 	}
 }

@@ -1,14 +1,19 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -201,6 +206,47 @@ func TestQuotaHoldsBackAndLetsGo(t *testing.T) {
 	}
 	if s := db.Stats(); s.LastError != nil || s.Queued != 0 {
 		t.Errorf("after recovery %+v", s)
+	}
+}
+
+// When nothing is left that could be deleted, the writer waits: it neither spins nor says each time that it can write again.
+func TestFullFileIsSaidOnce(t *testing.T) {
+	var log bytes.Buffer
+	db := open(t, Options{MaxSize: 1 << 20, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	var asked atomic.Int64
+	db.OnFull(func() {
+		asked.Add(1)
+		db.SubmitAhead(func(*sql.Tx) error { return nil }, nil)
+	})
+	stop := start(t, db)
+	for i := range 10 {
+		mustDo(t, db, insertPadded(strconv.Itoa(i), 60<<10))
+	}
+	written := make(chan error, 1)
+	db.Submit(insertPadded("too much", 700<<10), func(err error) { written <- err })
+	for db.Stats().Failures < 5 { // by now the pauses are long
+		runtime.Gosched()
+	}
+	if err := db.Stats().LastError; classify(err) != faultFull {
+		t.Errorf("stats say %v, want the full file", err)
+	}
+	if n := asked.Load(); n < 1 || n > 2 {
+		t.Errorf("asked %d times for room", n)
+	}
+	if err := db.DoAhead(context.Background(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(context.Background(), `DELETE FROM t`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	stop()
+	for _, sentence := range []string{"database is full", "database write failed", "database can be written again"} {
+		if n := strings.Count(log.String(), sentence); n != 1 {
+			t.Errorf("%q stands %d times in the log:\n%s", sentence, n, log.String())
+		}
 	}
 }
 
