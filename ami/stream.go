@@ -89,7 +89,7 @@ func (s *stream) hand() {
 		b, ok, closed := s.first()
 		switch {
 		case ok:
-			if !s.give(b) {
+			if !s.give(b, closed) {
 				return
 			}
 			s.taken(b)
@@ -111,26 +111,24 @@ func (s *stream) first() (b batch, ok, closed bool) {
 	return s.waiting[0], true, s.closed
 }
 
-// give hands one batch over. After the stream was closed it waits for its taker a second only.
-func (s *stream) give(b batch) bool {
-	for {
+// give hands one batch over. After the stream was closed it waits for its taker a second only. closed is what is known of
+// that already: the signal of it may have been used up.
+func (s *stream) give(b batch, closed bool) bool {
+	for !closed {
 		select {
 		case s.out <- b.items:
 			return true
 		case <-s.changed:
+			_, _, closed = s.first()
 		}
-		if _, _, closed := s.first(); !closed {
-			continue
-		}
-		limit := time.NewTimer(goodbye)
-		defer limit.Stop()
-		select {
-		case s.out <- b.items:
-			signal(s.changed)
-			return true
-		case <-limit.C:
-			return false
-		}
+	}
+	limit := time.NewTimer(goodbye)
+	defer limit.Stop()
+	select {
+	case s.out <- b.items:
+		return true
+	case <-limit.C:
+		return false
 	}
 }
 
