@@ -458,7 +458,7 @@ func TestAction(t *testing.T) {
 			t.Error("a name without a value passed")
 		}
 	}()
-	odd := []string{"x"}
+	odd := strings.Fields("x")
 	NewAction("Ping", odd...)
 }
 

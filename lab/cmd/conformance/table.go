@@ -42,7 +42,7 @@ func word(err error) string {
 // table prints all results, and tells whether all are green.
 func table(out io.Writer, versions []string, columns [][]result) (green bool) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "\nendpoint\tstep\tAsterisk\tstatus\tbody ok\teffect ok\n")
+	_, _ = fmt.Fprint(w, "\nendpoint\tstep\tAsterisk\tstatus\tbody ok\teffect ok\n")
 	total, good := 0, 0
 	for i := range columns[0] {
 		for v, version := range versions {
@@ -55,7 +55,7 @@ func table(out io.Writer, versions []string, columns [][]result) (green bool) {
 			if r.missing {
 				body, effect = "missing", "missing"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.request, r.name, version, r.status, body, effect)
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.request, r.name, version, r.status, body, effect)
 		}
 	}
 	_ = w.Flush() // to a terminal or a pipe: nobody would read the complaint
