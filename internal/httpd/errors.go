@@ -54,10 +54,10 @@ func answer(ctx context.Context, err error) *Error {
 		return own
 	case errors.As(err, &routed):
 		return &Error{Status: routed.Code, Message: text(routed), Err: routed.Internal}
+	case errors.Is(err, os.ErrDeadlineExceeded): // before errSlow, whose time is over at about the same moment
+		return &Error{Status: http.StatusRequestTimeout, Message: "the request arrived too slowly"}
 	case errors.Is(context.Cause(ctx), errSlow):
 		return &Error{Status: http.StatusGatewayTimeout, Message: "the request took too long; whether it took effect is not known", Err: err}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Error{Status: http.StatusRequestTimeout, Message: "the request arrived too slowly"}
 	}
 	return &Error{Status: http.StatusInternalServerError, Message: "internal error", Err: err}
 }

@@ -120,6 +120,17 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// TestSlowBodyIsNotASlowRequest: when the time for a body is over, that for the request may be too; nothing was done yet.
+func TestSlowBodyIsNotASlowRequest(t *testing.T) {
+	s := newServer(t, func(o *Options) { o.Limits = Limits{Read: 100 * time.Millisecond, Request: 20 * time.Millisecond} })
+	s.Mount(shape("/api")).POST("/p", echoParams)
+	address, _ := run(t, s)
+	status, body := talk(t, address, "POST /api/p HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\na=")
+	if status != http.StatusRequestTimeout || body != "/api|the request arrived too slowly" {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
 // TestReadLimitDoesNotCancel: the limit on reading a request must not end one
 // that has arrived and is at work for longer.
 func TestReadLimitDoesNotCancel(t *testing.T) {
