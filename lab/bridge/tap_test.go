@@ -54,7 +54,7 @@ func (p *tap) accept() {
 			return
 		}
 		var d net.Dialer
-		asterisk, err := d.Dial("tcp", p.target) //nolint:noctx // ended by the test's end
+		asterisk, err := d.DialContext(context.Background(), "tcp", p.target) // closed by the test's end
 		if err != nil {
 			_ = daemon.Close()
 			continue
