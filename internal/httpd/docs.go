@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -98,7 +99,7 @@ func servePage(c echo.Context, file pageFile) error {
 		h.Set(echo.HeaderContentEncoding, "gzip")
 		return c.Blob(http.StatusOK, file.mimeType, data)
 	}
-	plain, err := gzip.NewReader(strings.NewReader(string(data)))
+	plain, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
