@@ -79,3 +79,13 @@ func TestTableIsGreenOnlyWhenAllIs(t *testing.T) {
 		t.Errorf("all good:\n%s", out.String())
 	}
 }
+
+func TestEndpointThatIsMissing(t *testing.T) {
+	lines, err := vendorLines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := (&stage{}).do(t.Context(), step{line: 15, name: "add"}, lines[14], map[string]bool{"GET /coocenter-api/blacklist/create": true}); !r.missing || r.green() {
+		t.Errorf("%+v", r)
+	}
+}
