@@ -29,6 +29,7 @@ func (c *checkup) managerLines() []string {
 		"in manager.conf:  [general] enabled=yes, timestampevents=yes",
 		"                  [" + c.cfg.AMI.Username + "]",
 		"                  secret=the [ami] secret of api.conf",
+		"                  deny=0.0.0.0/0.0.0.0", // a permit alone keeps nobody out
 		"                  permit=127.0.0.1/255.255.255.255",
 		"                  read=system,call,agent,user,dtmf,reporting,cdr,dialplan",
 		"                  write=system,call,agent,user,config,command,reporting,originate",
