@@ -33,6 +33,7 @@ var scenes = []struct {
 	{name: "menu to phone", play: menuToPhone},
 	{name: "queue login", play: queueLogin},
 	{name: "features", play: features},
+	{name: "codes in a call", play: inCall},
 	{name: "parking", play: parking},
 	{name: "conference", play: conference},
 	{name: "phone made in files", play: madeInFiles},
@@ -268,6 +269,50 @@ func features(s scene) {
 	s.must(err)
 	s.talk(echo)
 	s.must(echo.Hangup(s.ctx))
+}
+
+// inCall holds that the feature codes of a call do what they should, whoever of the two presses them.
+func inCall(s scene) {
+	p := s.phones("807", "808", "809")
+	out, in := s.ring(p[0], "808", p[1])
+	s.talk(out, in)
+	s.must(in.SendDTMF(s.ctx, "*1", phone.RFC2833))
+	for !recorded(s) {
+		s.must(pause(s.ctx))
+	}
+	s.must(in.SendDTMF(s.ctx, "#72", phone.RFC2833))
+	for !strings.Contains(mustCLI(s.T, s.lab, "parking show default"), "/807-") {
+		s.must(pause(s.ctx))
+	}
+	_, err := in.Ended(s.ctx)
+	s.must(err)
+	s.must(out.Hangup(s.ctx))
+
+	out, in = s.ring(p[0], "808", p[1])
+	s.talk(out, in)
+	if err := out.SendDTMF(s.ctx, "**", phone.RFC2833); !errors.Is(err, phone.ErrState) { // it ends within the last key
+		s.must(err)
+	}
+	_, err = out.Ended(s.ctx)
+	s.must(err)
+	_, err = in.Ended(s.ctx)
+	s.must(err)
+
+	p[1].Behave(phone.Behaviour{Never: true})
+	out, err = p[0].Dial(s.ctx, "808")
+	s.must(err)
+	s.must(out.Ringing(s.ctx))
+	taken, err := p[2].Dial(s.ctx, "*8")
+	s.must(err)
+	s.talk(taken, out)
+	s.hangUp(taken, out)
+}
+
+// recorded reports whether automixmon has begun a file.
+func recorded(s scene) bool {
+	files, err := filepath.Glob(filepath.Join(s.lab.RecordingsDir, "auto-*"))
+	s.must(err)
+	return len(files) > 0
 }
 
 func parking(s scene) {
