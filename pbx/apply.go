@@ -36,6 +36,7 @@ var appliers = map[string]func(*state, ami.Message){
 	"QueueCallerJoin":    (*state).queueCallerJoin,
 	"QueueCallerLeave":   (*state).queueCallerLeave,
 	"AttendedTransfer":   (*state).attendedTransfer,
+	"Pickup":             (*state).pickup,
 	"ChanSpyStart":       (*state).spyStart,
 	"ChanSpyStop":        (*state).spyStop,
 }

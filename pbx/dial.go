@@ -80,6 +80,19 @@ func (s *state) dialEnd(m ami.Message) {
 	s.endLeg(c, leg, m.Get("DialStatus"))
 }
 
+// pickup brings who takes a call that rings elsewhere into that call, and ends the leg that rang. Asterisk gives both one
+// Linkedid only when they part again.
+func (s *state) pickup(m ami.Message) {
+	ch, target := s.touch(m), s.channels[m.Get("TargetUniqueid")]
+	if ch == nil || target == nil {
+		return
+	}
+	if leg := target.call.leg(target.ID); leg != nil {
+		s.endLeg(target.call, leg, "CANCEL")
+	}
+	s.moveChannel(ch, target.Linked)
+}
+
 func (s *state) endLeg(c *call, leg *Leg, status string) {
 	if leg.Ended {
 		return

@@ -1,0 +1,51 @@
+package pbx
+
+import (
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+// TestPickup plays what Asterisk tells when 803 takes a call of 801 that rings at 802: from then on it is one call, with one
+// end under one id, and no leg is left ringing.
+func TestPickup(t *testing.T) {
+	rules := testRules()
+	st := newState(&rules)
+	event := func(name, channel, id, linked string, more ...string) {
+		st.apply(amitest.NewEvent(name, append([]string{"Channel", channel, "Uniqueid", id, "Linkedid", linked}, more...)...), time.Now())
+	}
+	event("Newchannel", "PJSIP/801-0", "1.0", "1.0", "ChannelState", "4")
+	event("Newchannel", "PJSIP/802-1", "1.1", "1.0", "ChannelState", "5")
+	event("DialBegin", "PJSIP/801-0", "1.0", "1.0", "DestChannel", "PJSIP/802-1", "DestUniqueid", "1.1", "DestLinkedid", "1.0")
+	event("Newchannel", "PJSIP/803-2", "1.2", "1.2", "ChannelState", "6")
+	event("Pickup", "PJSIP/803-2", "1.2", "1.2", "TargetChannel", "PJSIP/802-1", "TargetUniqueid", "1.1", "TargetLinkedid", "1.0")
+	event("DialEnd", "PJSIP/801-0", "1.0", "1.0", "DestChannel", "PJSIP/803-2", "DestUniqueid", "1.2", "DestLinkedid", "1.2", "DialStatus", "ANSWER")
+	event("Hangup", "PJSIP/802-1", "1.1", "1.0")
+	event("BridgeEnter", "PJSIP/803-2", "1.2", "1.2", "BridgeUniqueid", "b")
+	if len(st.calls) != 1 || len(st.calls["1.0"].channels) != 2 {
+		t.Errorf("while they talk: %d calls", len(st.calls))
+	}
+	event("BridgeLeave", "PJSIP/803-2", "1.2", "1.0", "BridgeUniqueid", "b")
+	event("Hangup", "PJSIP/803-2", "1.2", "1.0")
+	event("Hangup", "PJSIP/801-0", "1.0", "1.0")
+
+	legs, ended := map[string]string{}, map[CallID]int{}
+	for _, o := range st.out {
+		switch e := o.Event.(type) {
+		case DialEnded:
+			legs[e.Leg.ToName] = e.Leg.Status
+			if e.Call != "1.0" {
+				t.Errorf("the leg to %s belongs to %s", e.Leg.ToName, e.Call)
+			}
+		case CallEnded:
+			ended[e.Call.ID]++
+		}
+	}
+	if legs["PJSIP/802-1"] != "CANCEL" || legs["PJSIP/803-2"] != "ANSWER" {
+		t.Errorf("legs ended: %v", legs)
+	}
+	if ended["1.0"] != 1 || ended["1.2"] != 1 || len(st.calls) != 0 {
+		t.Errorf("calls ended: %v, left: %d", ended, len(st.calls))
+	}
+}
