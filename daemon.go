@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -126,8 +127,10 @@ func (d *daemon) configure(cfg *conf.Config) error {
 	rules := pbxRules(cfg)
 	rules.Location = d.started.General.Timezone // with the day of the token it changes at a restart
 	d.sw.Configure(rules)
-	d.events.Configure(coocenterRules(cfg))
-	d.api.Configure(coocenterRules(cfg))
+	dialect := coocenterRules(cfg)
+	dialect.Location = rules.Location
+	d.events.Configure(dialect)
+	d.api.Configure(dialect)
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
@@ -155,7 +158,8 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 	r := pbx.Rules{
 		Context: cfg.Dial.Context, Timeout: cfg.Dial.Timeout, Allow: cfg.Dial.Allow,
 		QueueMember: cfg.Calls.QueueMember,
-		Extensions:  cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
+		Menus:       menus(cfg), MenuContexts: freePBXMenu,
+		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
 	}
 	if cfg.Dial.Technology != "auto" {
 		r.Technology = cfg.Dial.Technology
@@ -163,11 +167,22 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 	return r
 }
 
+// freePBXMenu is how FreePBX names the contexts of its menus.
+var freePBXMenu = regexp.MustCompile(`^ivr-(.+)$`)
+
+func menus(cfg *conf.Config) map[string]pbx.Menu {
+	m := make(map[string]pbx.Menu, len(cfg.IVR))
+	for _, menu := range cfg.IVR {
+		m[menu.Context] = pbx.Menu{ID: menu.ID, Name: menu.Name}
+	}
+	return m
+}
+
 func coocenterRules(cfg *conf.Config) coocenter.Rules {
 	return coocenter.Rules{
 		Push: cfg.General.URL != "", MAC: cfg.General.MAC, DialBeginEvent: cfg.Webhook.DialBeginEvent,
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
-		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, WebKey: string(cfg.General.WebKey),
+		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
 }
 

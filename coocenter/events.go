@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
@@ -17,19 +18,21 @@ import (
 
 // Rules are the settings of the dialect that may change while it runs.
 type Rules struct {
-	Push                bool   // a URL is configured: events are stored and sent
-	MAC                 string // copied into dialbegin
-	DialBeginEvent      string // "dialbegin", or "dialbegein" for receivers that match the page's spelling
-	HangupLegs          bool   // one hangup per leg instead of one per call
-	RawChannelNames     bool   // PJSIP/x stays PJSIP/x
-	AsteriskDirectory   string // recordings as Asterisk names them
-	RecordingsDirectory string // and where the daemon finds them
-	WebKey              string // key of the daily token, "" = open
+	Push                bool           // a URL is configured: events are stored and sent
+	MAC                 string         // copied into dialbegin
+	DialBeginEvent      string         // "dialbegin", or "dialbegein" for receivers that match the page's spelling
+	HangupLegs          bool           // one hangup per leg instead of one per call
+	RawChannelNames     bool           // PJSIP/x stays PJSIP/x
+	AsteriskDirectory   string         // recordings as Asterisk names them
+	RecordingsDirectory string         // and where the daemon finds them
+	Location            *time.Location // of the times in events
+	WebKey              string         // key of the daily token, "" = open
 }
 
 // What is dropped first when the store is full: lower goes first.
 const (
 	weightExtensionStatus = 1
+	weightIVR             = 2
 	weightDial            = 3
 	weightHangup          = 4
 )
@@ -122,6 +125,9 @@ func (r *Rules) translate(o pbx.Occurrence) (e webhook.Event, ok bool, err error
 	case pbx.ExtensionChanged:
 		identify(&e, "extensionstatus", "ext:"+string(ev.Exten), strconv.FormatInt(o.At.UnixNano(), 10), strconv.FormatUint(o.Seq, 10))
 		e.Weight, e.TTL, e.Newest, body = weightExtensionStatus, true, true, extensionChanged(ev)
+	case pbx.MenuLeft:
+		identify(&e, "ivr", string(ev.Call.ID), ev.Channel.ID, ev.Visit.Context, strconv.Itoa(ev.Visit.Number))
+		e.Weight, e.TTL, body = weightIVR, true, r.menuLeft(ev)
 	case pbx.CallRecorded:
 		c := ev.CDR
 		identify(&e, "cdr", string(ev.Call), c.UniqueID, c.Channel, c.DestinationChannel, c.Destination, c.LastApplication, c.Start, c.Answer, c.End, c.Disposition)
@@ -170,6 +176,24 @@ func extensionChanged(e pbx.ExtensionChanged) extensionStatus {
 	return extensionStatus{
 		Event: "extensionstatus", Exten: string(e.Exten), Status: strconv.Itoa(int(e.State)), StatusText: e.State.String(),
 	}
+}
+
+func (r *Rules) menuLeft(e pbx.MenuLeft) ivr {
+	const date = "2006-01-02 15:04:05"
+	v := e.Visit
+	body := ivr{
+		Event: "ivr", UUID: string(e.Call.ID), Caller: e.Channel.Caller.Number, CallType: "IN", QueueCode: string(v.Queue),
+		StartTime: v.Entered.In(r.Location).Format(date), EndTime: v.Left.In(r.Location).Format(date),
+		Duration: strconv.Itoa(max(0, int(v.Left.Sub(v.Entered).Round(time.Second)/time.Second))),
+		IVRID:    v.Menu.ID, IVRName: v.Menu.Name, IVRDTMF: v.Digits, MAC: r.MAC,
+	}
+	switch e.Call.Direction {
+	case pbx.Inbound:
+		body.TrunkNumber = e.Call.First.Dialled
+	case pbx.Outbound:
+		body.CallType = "OUT"
+	}
+	return body
 }
 
 func (r *Rules) callRecorded(e pbx.CallRecorded) cdr {

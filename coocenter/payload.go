@@ -54,6 +54,23 @@ type extensionStatus struct {
 	StatusText string `json:"statustext"`
 }
 
+type ivr struct {
+	Event       string `json:"event"`
+	UUID        string `json:"uuid"`
+	Caller      string `json:"caller"`
+	Called      string `json:"called"`
+	CallType    string `json:"callType"`
+	QueueCode   string `json:"queueCode"`
+	StartTime   string `json:"startTime"`
+	EndTime     string `json:"endTime"`
+	Duration    string `json:"duration"`
+	IVRID       string `json:"ivrId"`
+	IVRName     string `json:"ivrName"`
+	IVRDTMF     string `json:"ivrDtmf"`
+	TrunkNumber string `json:"trunkNumber"`
+	MAC         string `json:"mac"`
+}
+
 type cdr struct {
 	Event           string `json:"event"`
 	CallerID        string `json:"callerid"`

@@ -63,6 +63,27 @@ func sampleCDR() pbx.CDR {
 	}
 }
 
+// sampleMenu is the stay in a menu of the vendor's page.
+func sampleMenu() pbx.MenuLeft {
+	entered := time.Date(2018, 11, 8, 10, 21, 29, 0, time.UTC)
+	c := channel("SIP/trunk-00000001", "810", "", "", "")
+	c.ID, c.Dialled = "1541643689.15", "123456"
+	return pbx.MenuLeft{
+		Call: pbx.Call{ID: "1541643689.15", First: c, Direction: pbx.Inbound}, Channel: c,
+		Visit: pbx.Visit{
+			Menu: pbx.Menu{ID: "610", Name: "working time"}, Context: "ivr-610", Number: 1, Digits: "0",
+			Entered: entered, Left: entered.Add(3 * time.Second), Queue: "630",
+		},
+	}
+}
+
+// hungUpInMenu is the stay of a colleague who pressed nothing and went away.
+func hungUpInMenu() pbx.MenuLeft {
+	e := sampleMenu()
+	e.Call.Direction, e.Visit.Queue, e.Visit.Digits, e.Visit.Menu.Name = pbx.Internal, "", "", ""
+	return e
+}
+
 // TestVendorsSamples compares with the samples of the vendor's page, written as strict JSON.
 func TestVendorsSamples(t *testing.T) {
 	rules := sampleRules()
@@ -86,6 +107,10 @@ func TestVendorsSamples(t *testing.T) {
 		"extensionstatus": {
 			pbx.ExtensionChanged{Exten: "808", State: pbx.Idle},
 			`{"event":"extensionstatus","exten":"808","status":"0","statustext":"Idle"}`,
+		},
+		"ivr": {
+			sampleMenu(),
+			`{"event":"ivr","uuid":"1541643689.15","caller":"810","called":"","callType":"IN","queueCode":"630","startTime":"2018-11-08 10:21:29","endTime":"2018-11-08 10:21:32","duration":"3","ivrId":"610","ivrName":"working time","ivrDtmf":"0","trunkNumber":"123456","mac":"68:69:2e:05:0f:9a"}`,
 		},
 		"cdr": {
 			pbx.CallRecorded{Call: "1325747409.260", CDR: sampleCDR()},
@@ -136,6 +161,9 @@ var payloads = []struct {
 	{"hangup-leg", func(r *Rules) { r.HangupLegs = true }, "", pbx.ChannelEnded{Call: "1325747409.260", Channel: channel("PJSIP/809-00000002", "809", "Li", "808", "Wang"), Cause: "16"}},
 	{"extensionstatus-hold", nil, "1534993059.785012", pbx.ExtensionChanged{Exten: "808", State: pbx.OnHold}},
 	{"extensionstatus-empty", nil, "", pbx.ExtensionChanged{}},
+	{"ivr-full", nil, "", sampleMenu()},
+	{"ivr-hung-up", nil, "", hungUpInMenu()},
+	{"ivr-empty", nil, "", pbx.MenuLeft{}},
 	{"cdr-full", nil, "", pbx.CallRecorded{Call: "1325747409.260", CDR: fullCDR()}},
 	{"cdr-empty", nil, "", pbx.CallRecorded{}},
 	{"cdr-unanswered", nil, "", pbx.CallRecorded{Call: "1325747409.260", CDR: unansweredCDR()}},

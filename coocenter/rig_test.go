@@ -36,6 +36,7 @@ const patience = 20 * time.Second
 func sampleRules() Rules {
 	return Rules{
 		Push: true, MAC: "68:69:2e:05:0f:9a", DialBeginEvent: "dialbegin", AsteriskDirectory: "/var/spool/asterisk/monitor",
+		Location: time.UTC,
 	}
 }
 
@@ -46,6 +47,7 @@ func coreRules() pbx.Rules {
 		Allow:           regexp.MustCompile(`^[0-9*#+]{1,32}$`),
 		Extensions:      regexp.MustCompile(`^8[0-9]{2}$`),
 		InboundContexts: regexp.MustCompile(`^(from-trunk|from-pstn|from-did).*`),
+		Menus:           map[string]pbx.Menu{"ivr": {ID: "610", Name: "working time"}},
 		Location:        time.UTC,
 	}
 }

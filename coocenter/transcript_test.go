@@ -26,11 +26,15 @@ const captures = "../ami/testdata/captures"
 // scenarios are played from captures of both versions of Asterisk; their bodies are kept as golden files.
 var scenarios = []string{
 	"internal", "internal-busy", "internal-cancel", "internal-unregistered", "originate", "originate-fail",
+	"ivr-queue", "ivr-queue-agent-bye", "ivr-timeout",
 	"blindtransfer", "atxfer", "queue-ringnoanswer", "queue-local-wrapup", "mixmonitor", "utf8",
 }
 
 // clock is the daemon's clock in an event, where the capture carries no time of Asterisk.
 var clock = regexp.MustCompile(`"timestamp":"\d{10}\.\d{6}"`)
+
+// stay is the daemon's clock in the event of a menu.
+var stay = regexp.MustCompile(`"startTime":"[^"]*","endTime":"[^"]*","duration":"\d+"`)
 
 // tale writes the events as they are stored, one paragraph each. The ids of extensionstatus, which is no part of a call,
 // are left out: they hold the moment.
@@ -41,7 +45,8 @@ func tale(list []webhook.Record) string {
 		if rec.Kind == "extensionstatus" {
 			id = "-"
 		}
-		fmt.Fprintf(&b, "%s %s %s\n%s\n\n", rec.Kind, rec.Key, id, clock.ReplaceAll(rec.Body, []byte(`"timestamp":"TIME"`)))
+		body := stay.ReplaceAll(clock.ReplaceAll(rec.Body, []byte(`"timestamp":"TIME"`)), []byte(`"startTime":"TIME","endTime":"TIME","duration":"0"`))
+		fmt.Fprintf(&b, "%s %s %s\n%s\n\n", rec.Kind, rec.Key, id, body)
 	}
 	return b.String()
 }

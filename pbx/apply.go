@@ -17,6 +17,7 @@ var appliers = map[string]func(*state, ami.Message){
 	"Rename":            (*state).rename,
 	"BridgeEnter":       (*state).bridgeEnter,
 	"BridgeLeave":       (*state).bridgeLeave,
+	"DTMFEnd":           (*state).key,
 	"Hold":              func(s *state, m ami.Message) { s.hold(m, true) },
 	"Unhold":            func(s *state, m ami.Message) { s.hold(m, false) },
 	"Hangup":            (*state).hangup,
@@ -130,6 +131,7 @@ func (s *state) newExten(m ami.Message) {
 	if !ch.Called {
 		ch.asked(m.Get("Extension"))
 	}
+	s.walk(ch)
 	if ch.Exten != "h" {
 		ch.App, ch.AppData = m.Get("Application"), m.Get("AppData")
 	}

@@ -50,6 +50,7 @@ type Channel struct {
 	App          string `json:"app,omitempty"`           // last application run
 	AppData      string `json:"app_data,omitempty"`
 	Called       bool   `json:"called,omitempty"` // rung on behalf of another channel
+	Visit        Visit  `json:"visit,omitzero"`   // the menu it is in or has just left
 }
 
 // Local reports whether the channel is one half of a Local channel.

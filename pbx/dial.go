@@ -8,7 +8,9 @@ import (
 // rung by the second half, and is told as rung by whoever rang the Local channel.
 func (s *state) dialBegin(m ami.Message) {
 	name, from := m.Get("DestChannel"), dialler{party: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}, name: m.Get("Channel")}
-	s.touch(m)
+	if ch := s.touch(m); ch != nil {
+		s.tellVisit(ch, "")
+	}
 	c := s.callOfLeg(m)
 	if c == nil {
 		return

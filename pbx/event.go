@@ -65,6 +65,14 @@ type QueueMemberChanged struct {
 	Removed bool
 }
 
+// MenuLeft tells that a caller has left an IVR menu. It comes when it is known where the caller went.
+type MenuLeft struct {
+	Call    Call
+	Channel Channel
+	Visit   Visit
+}
+
+func (MenuLeft) event()           {}
 func (CallStarted) event()        {}
 func (DialBegun) event()          {}
 func (DialEnded) event()          {}

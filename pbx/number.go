@@ -8,14 +8,16 @@ import (
 
 // Rules are the settings that tell numbers apart and steer dialling. They may change while the switch runs.
 type Rules struct {
-	Technology      string         // PJSIP or SIP; "" = found out from Asterisk
-	Context         string         // where click-to-dial sends the answered caller
-	Timeout         time.Duration  // how long the caller's phone rings
-	Allow           *regexp.Regexp // what may be dialled
-	Extensions      *regexp.Regexp // which numbers are extensions
-	QueueMember     string         // interface of an agent in a queue: {tech}/{exten}; "" = the device
-	InboundContexts *regexp.Regexp // a call whose first channel starts there is inbound
-	Location        *time.Location // time zone of composed call records
+	Technology      string          // PJSIP or SIP; "" = found out from Asterisk
+	Context         string          // where click-to-dial sends the answered caller
+	Timeout         time.Duration   // how long the caller's phone rings
+	Allow           *regexp.Regexp  // what may be dialled
+	Extensions      *regexp.Regexp  // which numbers are extensions
+	QueueMember     string          // interface of an agent in a queue: {tech}/{exten}; "" = the device
+	InboundContexts *regexp.Regexp  // a call whose first channel starts there is inbound
+	Menus           map[string]Menu // dialplan contexts that are menus
+	MenuContexts    *regexp.Regexp  // and contexts that are menus by their name; the first group is the id. nil = none
+	Location        *time.Location  // time zone of composed call records
 }
 
 // outside matches what can only be a number of the public network; shorter ones may be services of the PBX.

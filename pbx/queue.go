@@ -140,6 +140,9 @@ func (s *state) queueMemberRemoved(m ami.Message) {
 
 func (s *state) queueCallerJoin(m ami.Message) {
 	q := s.queue(QueueName(m.Get("Queue")))
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil && m.Event() == "QueueCallerJoin" {
+		s.tellVisit(ch, q.name)
+	}
 	s.queueCallerLeave(m)
 	q.callers = append(q.callers, Waiting{
 		ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))},

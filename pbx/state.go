@@ -178,6 +178,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 
 // dropChannel takes a channel out of the picture.
 func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool) {
+	s.tellVisit(ch, "")
 	delete(s.channels, ch.ID)
 	delete(s.spies, ch.ID)
 	c := ch.call

@@ -23,6 +23,8 @@ func testRules() Rules {
 		Allow:           regexp.MustCompile(`^[0-9*#+]{1,32}$`),
 		Extensions:      regexp.MustCompile(`^8[0-9]{2}$`),
 		InboundContexts: regexp.MustCompile(`^(from-trunk|from-pstn|from-did).*`),
+		Menus:           map[string]Menu{"ivr": {ID: "610", Name: "working time"}},
+		MenuContexts:    regexp.MustCompile(`^ivr-(.+)$`),
 		Location:        time.UTC,
 	}
 }
@@ -76,6 +78,8 @@ func (n short) channel(s string) string {
 
 func (n short) render(o Occurrence) (key, line string) {
 	switch e := o.Event.(type) {
+	case MenuLeft:
+		return n.name("call", string(e.Call.ID)), fmt.Sprintf("menu %s %q keys=%q queue=%q", e.Visit.Menu.ID, e.Visit.Menu.Name, e.Visit.Digits, e.Visit.Queue)
 	case CallStarted:
 		return n.name("call", string(e.Call.ID)), fmt.Sprintf("started %s from %s", e.Call.Direction, n.channel(e.Call.First.Name))
 	case DialBegun:

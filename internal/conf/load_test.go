@@ -411,7 +411,7 @@ func TestChangedNamesWhatNeedsARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"[general] BINDPORT", "[ami] secret", "[store] path", "[ivr]"}
+	want := []string{"[general] BINDPORT", "[ami] secret", "[store] path"}
 	if diff := cmp.Diff(want, Changed(old, fresh)); diff != "" {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}

@@ -61,8 +61,5 @@ func Changed(running, fresh *Config) (needRestart []string) {
 			needRestart = append(needRestart, "["+k.section+"] "+k.name)
 		}
 	}
-	if running.menus() != fresh.menus() {
-		needRestart = append(needRestart, "["+ivrSection+"]")
-	}
 	return needRestart
 }

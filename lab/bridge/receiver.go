@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,7 @@ type Event struct {
 }
 
 // Call returns the id of the call that the event belongs to, "" for an extension's.
-func (e Event) Call() string { return e.Fields["uniqueid"] }
+func (e Event) Call() string { return cmp.Or(e.Fields["uniqueid"], e.Fields["uuid"]) }
 
 // Receiver is the customer's URL. It counts everything that comes, and answers 200 unless told otherwise.
 type Receiver struct {

@@ -422,3 +422,59 @@ func TestBlacklist(t *testing.T) {
 		b.must(c.Hangup(b.ctx))
 	})
 }
+
+// TestMenus lets callers choose in a menu, choose wrongly, wait and go away.
+func TestMenus(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{}, bridge.Options{Extra: "[ivr]\nivr-610 = 610, working time\n"})
+		for _, n := range []string{"801", "803", "804"} {
+			b.phone(n)
+		}
+		out := b.trunk()
+		b.idle("801", "803", "804")
+		for i, tc := range []struct{ keys, queue string }{{"1", "630"}, {"3", ""}, {"", ""}, {"9", "630"}, {"wait", "630"}} {
+			number := "0215555000" + string(rune('0'+i))
+			c, err := out.DialWith(b.ctx, "02188880002", phone.DialOptions{Number: number})
+			b.must(err)
+			b.must(c.Answered(b.within(5 * time.Second)))
+			b.must(c.Received(b.within(5*time.Second), 10))
+			keys := strings.TrimSuffix(tc.keys, "wait")
+			if keys != "" {
+				b.must(c.SendDTMF(b.ctx, keys, phone.RFC2833))
+			}
+			if tc.keys == "" {
+				b.must(c.Hangup(b.ctx))
+			}
+			var got bridge.Event
+			_, err = b.rec.Until(b.within(20*time.Second), "the menu of "+number, func(all []bridge.Event) bool {
+				i := slices.IndexFunc(all, func(e bridge.Event) bool { return e.Kind == "ivr" && e.Fields["caller"] == number })
+				if i >= 0 {
+					got = all[i]
+				}
+				return i >= 0
+			})
+			b.must(err)
+			f := got.Fields
+			if f["ivrId"] != "610" || f["ivrName"] != "working time" || f["ivrDtmf"] != keys || f["queueCode"] != tc.queue || f["trunkNumber"] != "02188880002" || f["callType"] != "IN" {
+				t.Errorf("keys %q: %s", tc.keys, got.Body)
+			}
+			if tc.keys == "wait" && f["duration"] < "4" {
+				t.Errorf("waited in vain: %s", got.Body)
+			}
+			if tc.keys != "" {
+				b.must(c.Hangup(b.ctx))
+			}
+			b.ended(f["uuid"])
+		}
+		if n := count(kindsOf(b.rec.Events()), "ivr"); n != 5 {
+			t.Errorf("%d events for 5 stays", n)
+		}
+	})
+}
+
+func kindsOf(events []bridge.Event) (list []string) {
+	for _, e := range events {
+		list = append(list, e.Kind)
+	}
+	return list
+}
