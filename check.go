@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/dialbridge/dialbridge/ari"
-	"github.com/dialbridge/dialbridge/coocenter"
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/webhook"
@@ -146,7 +145,7 @@ func (c *checkup) webkey() {
 	g := c.cfg.General
 	switch {
 	case g.WebKey != "":
-		c.good("webkey", "requests need the token of the day; today's begins with "+coocenter.Token(string(g.WebKey), time.Now().In(g.Timezone))[:4])
+		c.good("webkey", "requests need the token of the day, which `dialbridge token` prints")
 	case loopback(g.BindAddr):
 		c.note("webkey", "empty: every program on this machine may command the telephone system")
 	default:

@@ -129,9 +129,9 @@ func (r *Rules) translate(o pbx.Occurrence) (e webhook.Event, ok bool, err error
 		identify(&e, "ivr", string(ev.Call.ID), ev.Channel.ID, ev.Visit.Context, strconv.Itoa(ev.Visit.Number))
 		e.Weight, e.TTL, body = weightIVR, true, r.menuLeft(ev)
 	case pbx.CallRecorded:
-		c := ev.CDR
-		identify(&e, "cdr", string(ev.Call), c.UniqueID, c.Channel, c.DestinationChannel, c.Destination, c.LastApplication, c.Start, c.Answer, c.End, c.Disposition)
-		e.Weight, body = webhook.Never, r.callRecorded(ev)
+		c := ev.CDR // its id does not depend on the call: a record read from Asterisk's file may not be tied to it any more
+		identify(&e, "cdr", "", c.UniqueID, c.Channel, c.DestinationChannel, c.LastApplication, c.Start, c.Answer, c.End, c.Disposition)
+		e.Key, e.Weight, body = string(ev.Call), webhook.Never, r.callRecorded(ev)
 	default:
 		return e, false, nil
 	}

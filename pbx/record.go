@@ -27,10 +27,14 @@ type pendingCDR struct {
 const cdrPatience = 3 * time.Second
 
 func (s *state) cdr(m ami.Message) {
-	r := parseCDR(m)
 	if s.cdrs == cdrUnknown {
 		s.cdrs, s.waiting = cdrManager, nil
 	}
+	s.record(parseCDR(m))
+}
+
+// record ties a record to its call and tells it.
+func (s *state) record(r CDR) {
 	id, requested := CallID(r.UniqueID), ""
 	switch f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]; {
 	case c != nil:

@@ -24,6 +24,9 @@ type snapshot struct {
 	queues    []ami.Message
 	channels  []ami.Message
 	cdrs      cdrSource
+	records   []CDR    // from Asterisk's own file
+	place     position // up to which they were read
+	hasPlace  bool
 	missing   []string
 
 	hasEndpoints, hasHints, hasQueues, hasChannels bool
@@ -31,7 +34,7 @@ type snapshot struct {
 
 // query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
 // link does; a privilege that is missing leaves a gap.
-func query(ctx context.Context, c *ami.Client) (*snapshot, error) {
+func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}}
 	steps := []func(context.Context, *ami.Client) error{
 		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askChannels,
@@ -41,7 +44,22 @@ func query(ctx context.Context, c *ami.Client) (*snapshot, error) {
 			return nil, err
 		}
 	}
+	s.readRecords(file, from)
 	return s, nil
+}
+
+// readRecords reads what Asterisk wrote into its own file while nobody listened. It is needed only where Asterisk tells
+// its records: elsewhere they are composed.
+func (s *snapshot) readRecords(file string, from position) {
+	if s.cdrs != cdrManager && s.cdrs != cdrAnswered {
+		return
+	}
+	list, to, err := missed(file, from)
+	if err != nil {
+		s.missing = append(s.missing, "call records of the time without a link: "+err.Error())
+		return
+	}
+	s.records, s.place, s.hasPlace = list, to, true
 }
 
 // gap turns an answer "no" into a gap of the snapshot and lets the loss of the link through.
@@ -149,6 +167,9 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 	}
 	if snap.hasChannels {
 		s.reconcileChannels(snap.channels, f)
+	}
+	for _, r := range snap.records {
+		s.record(r)
 	}
 }
 

@@ -59,6 +59,9 @@ func (s *Switch) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			r.change(func(st *state) {
 				st.tick(now)
+				if r.synced {
+					r.records.look(now)
+				}
 				r.remind(now)
 			})
 		case <-s.acks:
@@ -157,12 +160,12 @@ func (r *run) query(ctx context.Context) {
 	}
 	qctx, cancel := context.WithTimeout(ctx, patience)
 	r.cancel = cancel
-	link := r.link
+	link, file, from := r.link, r.records.path, r.records.told
 	r.mark++
 	mark := r.mark
 	r.wg.Go(func() {
 		defer cancel()
-		snap, err := query(qctx, r.client)
+		snap, err := query(qctx, r.client, file, from)
 		r.snaps <- answer{link: link, mark: mark, snap: snap, err: err}
 		if err != nil {
 			return
@@ -232,6 +235,9 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 	st.reconcile(snap, fatesOf(r.held), time.Now())
 	r.replay(st)
 	r.synced, r.drivers = true, snap.drivers
+	if snap.hasPlace {
+		r.records.told, r.records.next, r.records.looked, r.records.changed = snap.place, position{}, time.Now(), true
+	}
 	r.resyncs++
 	reason := ""
 	if len(snap.missing) > 0 {
@@ -340,6 +346,9 @@ func (r *run) save(told int) {
 		ch.extens[x.number] = x.told
 	}
 	ch.removed, st.moved, st.removed = st.removed, nil, nil
+	if r.records.changed {
+		ch.place, r.records.changed = r.records.told, false
+	}
 	if !ch.empty() {
 		r.store.Submit(ch.apply, r.saved)
 	}

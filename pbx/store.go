@@ -12,6 +12,7 @@ import (
 var schema = []string{
 	`CREATE TABLE pbx_open_calls (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 	 CREATE TABLE pbx_extensions (number TEXT PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE pbx_records (one INTEGER PRIMARY KEY CHECK (one = 1), inode INTEGER NOT NULL, place INTEGER NOT NULL)`,
 }
 
 // storedCall is the lasting form of a call.
@@ -115,9 +116,12 @@ type change struct {
 	calls   map[CallID][]byte // nil = delete
 	extens  map[Exten]ExtenState
 	removed []Exten
+	place   position // in Asterisk's file of records; zero = unchanged
 }
 
-func (c *change) empty() bool { return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 }
+func (c *change) empty() bool {
+	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && c.place == (position{})
+}
 
 func (c *change) apply(tx *sql.Tx) error {
 	ctx := context.Background() // the writer commits what it has begun
@@ -140,5 +144,24 @@ func (c *change) apply(tx *sql.Tx) error {
 			return fmt.Errorf("extension state: %w", err)
 		}
 	}
+	if c.place.known {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_records (one, inode, place) VALUES (1, ?, ?)
+			ON CONFLICT (one) DO UPDATE SET inode = excluded.inode, place = excluded.place`, int64(c.place.inode), c.place.offset); err != nil { //nolint:gosec // an inode is kept bit for bit
+			return fmt.Errorf("place in the call records: %w", err)
+		}
+	}
 	return nil
+}
+
+// load reads up to where Asterisk's file of records was told.
+func (r *recordFile) load(ctx context.Context, db *sql.DB) error {
+	return each(ctx, db, `SELECT inode, place FROM pbx_records`, func(row *sql.Rows) error {
+		var inode int64
+		if err := row.Scan(&inode, &r.told.offset); err != nil {
+			return err
+		}
+		r.told.known = true
+		r.told.inode = uint64(inode) //nolint:gosec // see where it is written
+		return nil
+	})
 }

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ type Options struct {
 	Client *ami.Client
 	Store  *sqlite.DB
 	Rules  Rules
+	CDRCSV string // Asterisk's own file of call detail records, read after a gap where it is readable; "" = none
 	Logger *slog.Logger
 }
 
@@ -33,6 +35,7 @@ type Switch struct {
 	subs     []*Subscription
 	watchers []chan struct{} // closed at the next change
 	regs     shared
+	records  recordFile
 	pending  []ending // told and not yet acknowledged
 	synced   bool
 	drivers  Drivers
@@ -68,7 +71,8 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer),
 		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
 	}
-	if err := s.state.load(ctx, o.Store.Reader()); err != nil {
+	s.records.path = o.CDRCSV
+	if err := errors.Join(s.state.load(ctx, o.Store.Reader()), s.records.load(ctx, o.Store.Reader())); err != nil {
 		return nil, err
 	}
 	return s, nil

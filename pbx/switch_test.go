@@ -27,6 +27,7 @@ type fake struct {
 	channels []ami.Message
 	hints    []ami.Message
 	queues   []ami.Message
+	csv      string // Asterisk's file of call detail records
 	deny     map[string]bool
 }
 
@@ -121,7 +122,7 @@ func newRig(t *testing.T, f *fake, path string) *rig {
 	o.Want = Wanted
 	client := ami.New(o)
 	rules := testRules()
-	sw, err := New(ctx, Options{Client: client, Store: store, Rules: rules, Logger: log})
+	sw, err := New(ctx, Options{Client: client, Store: store, Rules: rules, CDRCSV: f.csv, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,6 +100,7 @@ func Configuration(l *lab.Lab, o Options) string {
 	section("ami", "address", l.AMIAddress, "username", user, "secret", secret)
 	section("ari", "url", l.ARIURL, "username", l.ARIUser, "password", l.ARIPassword)
 	section("recordings", "directory", l.RecordingsDir, "asterisk_directory", l.AsteriskRecordingsDir)
+	section("calls", "cdr_csv", l.CDRCSV)
 	section("store", "path", filepath.Join(o.Dir, "dialbridge.db"))
 	return b.String() + o.Extra
 }

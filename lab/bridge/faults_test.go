@@ -109,7 +109,8 @@ func TestKilledDaemon(t *testing.T) {
 		b.must(b.d.Run(b.within(10 * time.Second)))
 		b.must(b.d.Ready(b.within(10 * time.Second)))
 
-		if got := b.ended(goID); count(got, "hangup") != 1 {
+		_, events := b.callEvents(1, func(e bridge.Event) bool { return e.Call() == goID })
+		if got := kinds(events, goID); count(got, "hangup") != 1 || count(got, "cdr") != 1 {
 			t.Errorf("the call that ended meanwhile: %v", got)
 		}
 		rows := b.liveCalls()
