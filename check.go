@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
@@ -78,6 +80,10 @@ func (c *checkup) database(ctx context.Context) {
 		}
 		c.good("database", path+" will be made at the first start")
 		return
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(path), &disk); err == nil && int64(disk.Bavail)*disk.Bsize < lowSpace { //nolint:gosec // a number of blocks fits
+		c.bad("database", "little space is left on the disk of "+path, "give it at least 96 MiB, else events are not stored")
 	}
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, MaxSize: c.cfg.Store.MaxSize, Tool: true, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {

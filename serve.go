@@ -17,6 +17,7 @@ import (
 const (
 	readyPatience = 30 * time.Second // how long the start waits for Asterisk before systemd is told to go on
 	stopPatience  = 10 * time.Second // the end of everything
+	lowSpace      = 96 << 20         // bytes; the database keeps a reserve and its log beside the file
 	beatPatience  = 10 * time.Second // a loop that is silent for longer is dead
 	requestGrace  = 2 * time.Second  // for HTTP requests under way at the end; with the sender's 5 s and the Logoff's 1 s it fits
 )
@@ -139,6 +140,9 @@ func (d *daemon) warn() {
 	g := d.cfg.General
 	if g.WebKey == "" && !loopback(g.BindAddr) {
 		d.log.Warn("WEBKEY is empty: everybody who reaches this address may command the telephone system", "bindaddr", g.BindAddr, "bindport", g.BindPort)
+	}
+	if free := d.db.Stats().FreeBytes; free > 0 && free < lowSpace {
+		d.log.Warn("little space is left on the disk of the database: events may not be stored", "free_bytes", free, "wanted_bytes", int64(lowSpace), "path", d.cfg.Store.Path)
 	}
 	if g.URL == "" {
 		d.log.Warn("URL is empty: events are not pushed")

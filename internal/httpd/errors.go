@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"os"
@@ -74,7 +75,11 @@ func (s *Server) renderError(err error, c echo.Context) {
 	e := answer(c.Request().Context(), err)
 	ctx := c.Request().Context()
 	if e.Status >= http.StatusInternalServerError && e.Err != nil && ctx.Err() != context.Canceled {
-		s.log.ErrorContext(ctx, "http request failed", "route", c.Path(), "status", e.Status, "request_id", RequestID(ctx), "error", e.Err)
+		level := slog.LevelError
+		if e.Status == http.StatusServiceUnavailable {
+			level = slog.LevelDebug // what is away is said once by who waits for it, not at every poll of a client
+		}
+		s.log.Log(ctx, level, "http request failed", "route", c.Path(), "status", e.Status, "request_id", RequestID(ctx), "error", e.Err)
 	}
 	if c.Response().Committed {
 		return
