@@ -56,7 +56,7 @@ fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')
 
 golden: need-test ## write the golden files anew; read the difference before you commit it
-	go test $$(grep -rl --include='*_test.go' 'internal/golden"' . | xargs -r -n1 dirname | sort -u) ./internal/golden -update
+	go test $$(grep -rl --include='*_test.go' 'internal/golden"' . | xargs -r -n1 dirname | grep -vx '[.]' | sort -u) ./internal/golden -update
 	git diff --stat
 
 cover: need-test ## run all tests and show how much of the code they reach
