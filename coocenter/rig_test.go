@@ -142,8 +142,12 @@ func (f *asterisk) handleCalls() {
 		s.Respond(a, "Success", "Variable", a.Get("Variable"), "Value", value)
 	})
 	done := func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Message", "Done") }
-	for _, action := range []string{"Atxfer", "CancelAtxfer", "PlayDTMF"} {
-		f.Handle(action, done)
+	f.Handle("PlayDTMF", done)
+	for action, bridge := range map[string]string{"Atxfer": "b3", "CancelAtxfer": "b1"} { // 808 goes to consult and comes back
+		f.Handle(action, func(s *amitest.Session, a ami.Action) {
+			done(s, a)
+			s.Event("BridgeEnter", "Channel", a.Get("Channel"), "Uniqueid", "1795286308.1", "Linkedid", "1795286308.1", "BridgeUniqueid", bridge)
+		})
 	}
 	f.Handle("BlindTransfer", func(s *amitest.Session, a ami.Action) {
 		done(s, a)

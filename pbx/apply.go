@@ -147,6 +147,7 @@ func (s *state) rename(m ami.Message) {
 func (s *state) bridgeEnter(m ami.Message) {
 	if ch := s.touch(m); ch != nil {
 		ch.Bridge = m.Get("BridgeUniqueid")
+		ch.consult()
 	}
 }
 

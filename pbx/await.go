@@ -12,7 +12,12 @@ const effectPatience = time.Second
 // of its effect come on one socket in either order, some milliseconds apart: with this, who is told "done" and asks at
 // once is told the new state. It reports whether the effect was seen.
 func (s *Switch) await(ctx context.Context, ok func(*state) bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, effectPatience)
+	return s.awaitFor(ctx, effectPatience, ok)
+}
+
+// awaitFor is await with a patience of its own.
+func (s *Switch) awaitFor(ctx context.Context, patience time.Duration, ok func(*state) bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		s.mu.Lock()

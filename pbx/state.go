@@ -9,7 +9,8 @@ import (
 type channel struct {
 	Channel
 	call       *call
-	consulting bool // it has put its peer aside for an attended transfer by command
+	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
+	consulting bool   // it has left that bridge and not come back
 }
 
 // call is the live record behind a Call.

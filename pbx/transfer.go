@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 )
@@ -136,8 +137,14 @@ func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
 	return nil
 }
 
+// consultPatience is how long Asterisk may take to begin an attended transfer: it dials as if somebody pressed the keys,
+// 50 ms each.
+const consultPatience = 4 * time.Second
+
 // Consult puts the one whom an extension talks to on hold and lets the extension call a number, so that it can then
-// Complete or Cancel an attended transfer. Errors are those of Transfer.
+// Complete or Cancel an attended transfer. It returns when Asterisk has begun, because its answer tells nothing: where
+// the dialplan does not let the phone transfer, nothing happens. Errors are those of Transfer; ErrState also when nothing
+// happened, and when the number could not be rung, so that the extension is back with its peer.
 func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 	rules, g, err := s.grip(n)
 	if err != nil {
@@ -146,28 +153,61 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 	if g.peer.ID == "" {
 		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, n)
 	}
-	if s.consulting(g.own.ID) {
-		return fmt.Errorf("%w: %s consults already", ErrState, n)
-	}
 	if err := s.target(ctx, rules, to); err != nil {
 		return err
 	}
+	if !s.putAside(g) {
+		return fmt.Errorf("%w: %s consults already", ErrState, n)
+	}
 	if _, err := s.client.Do(ctx, ami.NewAction("Atxfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)); err != nil {
+		s.takeBack(g.own.ID)
 		return translate(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ch := s.state.channels[g.own.ID]; ch != nil {
-		ch.consulting = true
+	s.awaitFor(ctx, consultPatience, func(st *state) bool {
+		ch := st.channels[g.own.ID]
+		return ch == nil || ch.consulting || ch.aside == ""
+	})
+	if !s.takeBack(g.own.ID) {
+		return fmt.Errorf("%w: %s did not come to talk to %s", ErrState, n, to)
 	}
 	return nil
 }
 
-func (s *Switch) consulting(id string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+// putAside notes that a channel is about to leave its peer; false when it has done so already, or has no peer any more.
+func (s *Switch) putAside(g grip) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.state.channels[g.own.ID]
+	if ch == nil || ch.aside != "" || ch.Bridge == "" || ch.Bridge != g.own.Bridge {
+		return false
+	}
+	ch.aside = ch.Bridge
+	return true
+}
+
+// takeBack forgets what putAside noted, unless the channel has really left: that is reported.
+func (s *Switch) takeBack(id string) (left bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	ch := s.state.channels[id]
-	return ch != nil && ch.consulting
+	if ch == nil {
+		return false
+	}
+	if !ch.consulting {
+		ch.aside = ""
+	}
+	return ch.consulting
+}
+
+// consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
+func (ch *channel) consult() {
+	switch {
+	case ch.aside == "":
+	case ch.Bridge != ch.aside:
+		ch.consulting = true
+	case ch.consulting:
+		ch.aside, ch.consulting = "", false
+	}
 }
 
 // consultation finds the channel of an extension that consults.
@@ -220,10 +260,8 @@ func (s *Switch) Cancel(ctx context.Context, n Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("CancelAtxfer", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ch := s.state.channels[id]; ch != nil {
-		ch.consulting = false
+	if !s.await(ctx, func(st *state) bool { ch := st.channels[id]; return ch == nil || !ch.consulting }) {
+		return fmt.Errorf("%w: %s has not come back from its consultation", ErrUnknown, n)
 	}
 	return nil
 }
@@ -233,7 +271,7 @@ func (s *state) attendedTransfer(m ami.Message) {
 	for name, value := range m.All() {
 		if strings.HasSuffix(name, "TransfererUniqueid") {
 			if ch := s.channels[value]; ch != nil {
-				ch.consulting = false
+				ch.aside, ch.consulting = "", false
 			}
 		}
 	}

@@ -1,0 +1,79 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+// consultRig is 802 in a call, in an Asterisk that moves it through bridges when it is told to consult.
+func consultRig(t *testing.T, bridges ...string) (*rig, *fake) {
+	t.Helper()
+	f := newFake(t)
+	talking(f)
+	f.Handle("Getvar", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Value", "1") })
+	f.Handle("Atxfer", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Atxfer successfully queued")
+		for _, b := range bridges {
+			s.Message(row("BridgeEnter", a.Get("Channel"), "1.2", "1.1", "6", "BridgeUniqueid", b))
+		}
+	})
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	return r, f
+}
+
+// TestConsultationThatFailed holds that the end of a consultation is not taken for a transfer: to complete would hang up
+// the call that it was to hand over.
+func TestConsultationThatFailed(t *testing.T) {
+	r, f := consultRig(t, "b3", "b1") // the one asked is busy: 802 is back with its peer
+	ctx := context.Background()
+	if err := r.sw.Consult(ctx, "802", "803"); !errors.Is(err, ErrState) {
+		t.Errorf("Consult = %v", err)
+	}
+	if err := r.sw.Complete(ctx, "802"); !errors.Is(err, ErrState) {
+		t.Errorf("Complete = %v", err)
+	}
+	if err := r.sw.Cancel(ctx, "802"); !errors.Is(err, ErrState) {
+		t.Errorf("Cancel = %v", err)
+	}
+	if n := len(f.Received("Hangup")) + len(f.Received("CancelAtxfer")); n != 0 {
+		t.Errorf("%d actions reached asterisk", n)
+	}
+}
+
+// TestConsultationThatEndsLater holds the same for a consultation that begins well.
+func TestConsultationThatEndsLater(t *testing.T) {
+	r, f := consultRig(t, "b3")
+	ctx := context.Background()
+	if err := r.sw.Consult(ctx, "802", "803"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sw.Consult(ctx, "802", "804"); !errors.Is(err, ErrState) {
+		t.Errorf("a second Consult = %v", err)
+	}
+	f.Send(row("BridgeEnter", "PJSIP/802-00000002", "1.2", "1.1", "6", "BridgeUniqueid", "b1").String() + "\r\n")
+	f.Send(hint("802", "1").String() + "\r\n")
+	r.until(func(e Event) bool { c, ok := e.(ExtensionChanged); return ok && c.Exten == "802" && c.State == InUse })
+	if err := r.sw.Complete(ctx, "802"); !errors.Is(err, ErrState) {
+		t.Errorf("Complete = %v", err)
+	}
+	if n := len(f.Received("Hangup")); n != 0 {
+		t.Errorf("%d Hangups reached asterisk", n)
+	}
+}
+
+// TestConsultationThatNeverBegins is a phone that the dialplan does not let transfer: Asterisk says that it will.
+func TestConsultationThatNeverBegins(t *testing.T) {
+	r, _ := consultRig(t)
+	if err := r.sw.Consult(context.Background(), "802", "803"); !errors.Is(err, ErrState) {
+		t.Errorf("Consult = %v", err)
+	}
+	if err := r.sw.Complete(context.Background(), "802"); !errors.Is(err, ErrState) {
+		t.Errorf("Complete = %v", err)
+	}
+}
