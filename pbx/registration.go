@@ -32,6 +32,9 @@ const (
 	Unmonitored               // it is registered and not asked
 )
 
+// fetchPatience is how long Asterisk may take to list its phones.
+const fetchPatience = 10 * time.Second
+
 // freshness is for how long an answer of Registrations is given again: many clients that ask cost Asterisk one query.
 const freshness = time.Second
 
@@ -71,7 +74,10 @@ func (s *Switch) Registrations(ctx context.Context) ([]Registration, error) {
 	}
 }
 
+// fetchRegistrations asks on behalf of all who wait: it goes on when the one who began it gives up.
 func (s *Switch) fetchRegistrations(ctx context.Context) ([]Registration, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchPatience)
+	defer cancel()
 	found, err := s.askRegistrations(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,9 +1,13 @@
 package pbx
 
 import (
+	"context"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
 )
 
@@ -48,4 +52,29 @@ func TestContactsAndPeers(t *testing.T) {
 			t.Errorf("%s: %s %+v", tc.status, device, got)
 		}
 	}
+}
+
+// TestAskerThatGivesUp holds that the others get their list when the one whose request has begun the query goes away.
+func TestAskerThatGivesUp(t *testing.T) {
+	f := newFake(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	f.Handle("PJSIPShowContacts", func(s *amitest.Session, a ami.Action) {
+		close(asked)
+		<-answer
+		s.List(a, "follows", nil, "ContactListComplete")
+	})
+	ctx, giveUp := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = r.sw.Registrations(ctx) })
+	<-asked
+	giveUp()
+	wg.Go(func() {
+		if _, err := r.sw.Registrations(context.Background()); err != nil {
+			t.Errorf("another asker: %v", err)
+		}
+	})
+	close(answer)
+	wg.Wait()
 }
