@@ -50,10 +50,25 @@ func translate(err error) error {
 	case errors.Is(err, ami.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrForbidden, err)
 	case errors.As(err, &refused):
-		return &RefusedError{Text: refused.Message}
+		return refusal(refused.Message)
 	case errors.As(err, &field):
 		return &InvalidError{Field: "parameter", Reason: field.Error()}
 	default:
 		return err
 	}
+}
+
+// refusal gives Asterisk's words for what vanished between the look at the picture and the action their meaning: the
+// queue, the member, the channel, or the talk of a channel.
+func refusal(text string) error {
+	meaning := map[string]error{
+		"Unable to remove interface: Not there": ErrNotFound, "Interface not found": ErrNotFound,
+		"Unable to add interface to queue: No such queue": ErrNoQueue, "Unable to remove interface from queue: No such queue": ErrNoQueue,
+		"No such channel": ErrNoCall, "Channel specified does not exist": ErrNoCall, "Channel does not exist": ErrNoCall,
+		"Asterisk is shutting down": ErrOffline, "Channel not found": ErrNoCall, "Transfer invalid": ErrState,
+	}[text]
+	if meaning == nil {
+		return &RefusedError{Text: text}
+	}
+	return fmt.Errorf("%w: asterisk says %q", meaning, text)
 }
