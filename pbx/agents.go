@@ -61,7 +61,14 @@ func (s *Switch) Pause(ctx context.Context, n Exten, queue QueueName, paused boo
 	return nil
 }
 
-// Join makes an extension a dynamic member of a queue; being one already is success. Errors: InvalidError, ErrNoQueue,
+// leaveReason is why a static member that has left is paused.
+const leaveReason = "logout"
+
+// pausedByLeave reports whether a static member has left its queue in the only way it can.
+func (m *Member) pausedByLeave() bool { return m.Static && m.Paused && m.Reason == leaveReason }
+
+// Join makes an extension a dynamic member of a queue; being one already is success, and a static member that has left
+// is unpaused. Errors: InvalidError, ErrNoQueue,
 // ErrNotFound (no such extension), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 	s.mu.RLock()
@@ -71,6 +78,8 @@ func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 	switch {
 	case err != nil:
 		return err
+	case len(places) > 0 && places[0].member.pausedByLeave():
+		return s.Pause(ctx, n, queue, false, "")
 	case len(places) > 0:
 		return nil
 	case x == nil || x.device == "":
@@ -116,7 +125,7 @@ func (s *Switch) Leave(ctx context.Context, n Exten, queue QueueName) (static bo
 	for _, p := range places {
 		if p.member.Static {
 			static = true
-			err = s.Pause(ctx, n, p.queue, true, "logout")
+			err = s.Pause(ctx, n, p.queue, true, leaveReason)
 		} else {
 			_, err = s.client.Do(ctx, ami.NewAction("QueueRemove", "Queue", string(p.queue), "Interface", p.member.Interface))
 			err = translate(err)

@@ -241,3 +241,29 @@ func TestGapMakesTheChannelsCompared(t *testing.T) {
 		t.Errorf("ends = %+v", got)
 	}
 }
+
+// TestStaticMemberComesBack holds that a static member that has left, which is a pause, is a member again when it joins.
+func TestStaticMemberComesBack(t *testing.T) {
+	r, f := queueRig(t)
+	f.Handle("QueuePause", func(s *amitest.Session, a ami.Action) {
+		paused := map[string]string{"true": "1", "false": "0"}[a.Get("Paused")]
+		m := memberEvent("QueueMemberPause", a.Get("Queue"), a.Get("Interface"), "static", paused)
+		s.Message(amitest.NewEvent("QueueMemberPause", "Queue", m.Get("Queue"), "Interface", m.Get("Interface"), "StateInterface", m.Get("Interface"),
+			"Membership", "static", "Paused", paused, "PausedReason", a.Get("Reason")))
+		s.Respond(a, "Success", "Message", "Interface paused successfully")
+	})
+	ctx := context.Background()
+	paused := func() bool { got, _ := r.sw.Queues(); return got[0].Members[0].Paused }
+	if static, err := r.sw.Leave(ctx, "801", "630"); err != nil || !static || !paused() {
+		t.Fatalf("Leave = %v, %v, paused %v", static, err, paused())
+	}
+	if err := r.sw.Join(ctx, "801", "630"); err != nil || paused() {
+		t.Errorf("Join = %v, paused %v", err, paused())
+	}
+	if err := r.sw.Pause(ctx, "801", "630", true, "lunch"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sw.Join(ctx, "801", "630"); err != nil || !paused() {
+		t.Errorf("to join twice ends no pause of another reason: %v, paused %v", err, paused())
+	}
+}
