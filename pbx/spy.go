@@ -53,9 +53,6 @@ func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 	if err != nil {
 		return err
 	}
-	if running, name := s.spying(r.By, r.On); running != nil {
-		return s.changeSpy(ctx, running, name, r.Mode)
-	}
 	s.mu.RLock()
 	x := s.state.extens[r.By]
 	rules := s.state.rules
@@ -72,10 +69,10 @@ func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 }
 
 func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel string, r SpyRequest) error {
-	id := newCallID(time.Now())
-	s.mu.Lock()
-	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, ordered: time.Now()}
-	s.mu.Unlock()
+	id, running, name := s.orderSpy(r)
+	if running != nil {
+		return s.changeSpy(ctx, running, name, r.Mode)
+	}
 	_, err := s.client.Do(ctx, ami.NewAction("Originate",
 		"Channel", device, "Application", "ChanSpy", "Data", channel+","+spyOptions[r.Mode],
 		"CallerID", "\"Spy-"+string(r.On)+"\" <"+string(r.On)+">",
@@ -88,17 +85,40 @@ func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel str
 	return translate(err)
 }
 
-// spying returns the listener of one extension to another and the name of its channel; nil when there is none that can be
-// steered.
-func (s *Switch) spying(by, on Exten) (running *spy, channel string) {
+// spyBirth is how long after its order the channel of a listener may take to exist.
+const spyBirth = 2 * time.Second
+
+// orderSpy notes a new listener, unless there is one of the same two already: two requests at once make one.
+func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, p := range s.state.spies {
+		if p.by != r.By || p.on != r.On {
+			continue
+		}
+		if ch := s.state.channels[id]; ch != nil {
+			return "", p, ch.Name
+		}
+		if now.Sub(p.ordered) < spyBirth {
+			return "", p, ""
+		}
+	}
+	id = newCallID(now)
+	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, ordered: now}
+	return id, nil, ""
+}
+
+// spying returns the id and the name of the channel by which one extension listens to another; "" when there is none.
+func (s *Switch) spying(by, on Exten) (id, channel string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for id, p := range s.state.spies {
 		if ch := s.state.channels[id]; ch != nil && p.by == by && p.on == on {
-			return p, ch.Name
+			return id, ch.Name
 		}
 	}
-	return nil, ""
+	return "", ""
 }
 
 // changeSpy presses the key of a mode on behalf of the listener.
@@ -134,12 +154,26 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if !synced {
 		return ErrOffline
 	}
-	_, name := s.spying(by, on)
+	s.await(ctx, func(st *state) bool { return !st.spyComes(by, on, time.Now()) })
+	id, name := s.spying(by, on)
 	if name == "" {
 		return fmt.Errorf("%w: %s does not listen to %s", ErrNoCall, by, on)
 	}
-	_, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name))
-	return translate(err)
+	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
+		return translate(err)
+	}
+	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
+	return nil
+}
+
+// spyComes reports whether a listener has been ordered whose channel does not exist yet.
+func (s *state) spyComes(by, on Exten, now time.Time) bool {
+	for id, p := range s.spies {
+		if p.by == by && p.on == on && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *state) spyStart(m ami.Message) {
