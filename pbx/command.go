@@ -1,12 +1,14 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +58,11 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 	rules, device, err := s.dialable(r)
 	if err != nil {
 		return "", err
+	}
+	if !rules.isExten(r.From) {
+		if ok, err := s.Exists(ctx, rules.Context, r.From); err != nil || !ok {
+			return "", cmp.Or(err, fmt.Errorf("%w: number %s in context %s", ErrNotFound, r.From, rules.Context))
+		}
 	}
 	if r.Timeout <= 0 {
 		r.Timeout = rules.Timeout
@@ -159,6 +166,7 @@ func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	if !synced {
 		return 0, ErrOffline
 	}
+	ending := s.channelsOf(n)
 	list, err := s.client.List(ctx, ami.NewAction("Hangup", "Channel", "/^(PJSIP|SIP)\\/"+regexp.QuoteMeta(string(n))+"-/"))
 	if err != nil {
 		return 0, translate(err)
@@ -172,5 +180,20 @@ func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	if ended == 0 {
 		return 0, fmt.Errorf("%w: channel of extension %s", ErrNotFound, n)
 	}
+	s.await(ctx, func(st *state) bool {
+		return !slices.ContainsFunc(ending, func(id string) bool { return st.channels[id] != nil })
+	})
 	return ended, nil
+}
+
+// channelsOf lists the ids of an extension's channels.
+func (s *Switch) channelsOf(n Exten) (ids []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for id, ch := range s.state.channels {
+		if s.state.rules.extenOf(ch.Device()) == n {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

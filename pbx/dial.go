@@ -1,6 +1,8 @@
 package pbx
 
 import (
+	"strings"
+
 	"github.com/dialbridge/dialbridge/ami"
 )
 
@@ -47,7 +49,13 @@ func (s *state) behindLocal(c *call, from dialler) dialler {
 		return from
 	}
 	if d, ok := s.dialling[base]; ok {
+		if d.name == "" && strings.HasSuffix(from.name, ";1") {
+			return dialler{party: from.party, name: c.orderedThrough()}
+		}
 		return d
+	}
+	if c.requested != "" && localBase(c.first.Name) == base {
+		return dialler{} // an ordered call, whose own ringing is told in either order with that of the number behind it
 	}
 	for _, ch := range c.channels { // a transferring phone rings through a Local channel that nobody dialled
 		if !ch.Local() && ch.Caller.Number == from.party.Number {
@@ -55,6 +63,17 @@ func (s *state) behindLocal(c *call, from dialler) dialler {
 		}
 	}
 	return dialler{party: from.party}
+}
+
+// orderedThrough returns the channel of the outside number that an ordered call has rung through a Local channel, whose
+// first half then runs the dialplan for it; "" when none has answered.
+func (c *call) orderedThrough() string {
+	for _, l := range c.legs {
+		if l.FromName == "" && l.Answered {
+			return l.ToName
+		}
+	}
+	return ""
 }
 
 func legFrom(m ami.Message, from dialler) *Leg {
@@ -70,7 +89,13 @@ func (s *state) dialEnd(m ami.Message) {
 	s.touch(m)
 	name := m.Get("DestChannel")
 	c := s.callOfLeg(m)
-	if c == nil || localBase(name) != "" {
+	if c == nil {
+		return
+	}
+	if localBase(name) != "" {
+		if m.Get("DestUniqueid") == c.idString() && m.Get("DialStatus") == "ANSWER" {
+			s.limitCall(c, &Leg{ToID: c.idString()}) // an outside number that was ordered
+		}
 		return
 	}
 	leg := c.leg(m.Get("DestUniqueid"))

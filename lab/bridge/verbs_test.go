@@ -363,9 +363,13 @@ func TestClickToDialInFull(t *testing.T) {
 		p["802"].Behave(phone.Behaviour{HangupAfter: 500 * time.Millisecond})
 		list := ended(order("src", "02155551111", "dst", "802"))
 		has(list, "dialbegin  >02155551111 SIP/trunk by SIP/02155551111@trunk")
+		has(list, "dialbegin SIP/trunk 02155551111>802 SIP/802 by SIP/802")
 		if n := count(list, "hangup"); n > 1 {
 			t.Errorf("%d hangups", n)
 		}
+		p["802"].Behave(phone.Behaviour{})
+		ended(order("src", "02155551111", "dst", "802", "limitSec", "1")) // or it never ends
+		b.refuses(404, "extensions/click-number", "Extension does not exist.", "src", "7654321", "dst", "802")
 	})
 }
 

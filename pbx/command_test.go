@@ -1,0 +1,29 @@
+package pbx
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+// TestHangupIsSeen holds that who is told that a phone was hung up is not shown its call any more.
+func TestHangupIsSeen(t *testing.T) {
+	f := newFake(t)
+	talking(f)
+	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
+		s.List(a, "Channels hung up will follow", []ami.Message{amitest.NewEvent("ChannelHungup", "Channel", "PJSIP/802-00000002")}, "ChannelsHungupListComplete")
+		s.Message(row("Hangup", "PJSIP/802-00000002", "1.2", "1.1", "6", "Cause", "16"))
+	})
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	if n, err := r.sw.HangupExtension(context.Background(), "802"); n != 1 || err != nil {
+		t.Fatalf("HangupExtension = %d, %v", n, err)
+	}
+	calls, err := r.sw.Calls()
+	if err != nil || len(calls) != 1 || len(calls[0].Channels) != 1 {
+		t.Errorf("calls = %+v, %v", calls, err)
+	}
+}

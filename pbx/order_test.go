@@ -1,0 +1,52 @@
+package pbx
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestOrderFromOutside rings an outside number first: its limit is kept, and the one dialled then is rung by that number.
+// Asterisk tells the ringing of the number and that of the Local channel before it in either order.
+func TestOrderFromOutside(t *testing.T) {
+	const outside, half = "02155551111", "Local/02155551111@internal-00000001;"
+	rules := testRules()
+	begins := []string{half + "2", ""}
+	for range 2 {
+		s := newState(&rules)
+		s.asked["7.c1"] = order{from: outside, number: "802", limit: 2 * time.Second}
+		born := func(name, id string) { s.apply(row("Newchannel", name, id, "7.c1", "0"), time.Now()) }
+		dial := func(event, from, to, id string) {
+			more := []string{"DestChannel", to, "DestUniqueid", id, "DestLinkedid", "7.c1", "DialStatus", "ANSWER"}
+			s.apply(row(event, from, "", "7.c1", "6", more...), time.Now())
+		}
+		born(half+"1", "7.c1")
+		born(half+"2", "7.2")
+		born("PJSIP/trunk-00000001", "7.3")
+		for _, from := range begins {
+			if from == "" {
+				dial("DialBegin", "", half+"1", "7.c1")
+			} else {
+				dial("DialBegin", from, "PJSIP/trunk-00000001", "7.3")
+			}
+		}
+		dial("DialEnd", half+"2", "PJSIP/trunk-00000001", "7.3")
+		dial("DialEnd", "", half+"1", "7.c1")
+		born("PJSIP/802-00000002", "7.4")
+		dial("DialBegin", half+"1", "PJSIP/802-00000002", "7.4")
+		dial("DialEnd", half+"1", "PJSIP/802-00000002", "7.4")
+		var from []string
+		for _, o := range s.out {
+			if d, ok := o.Event.(DialBegun); ok {
+				from = append(from, d.Leg.FromName)
+			}
+		}
+		if want := []string{"", "PJSIP/trunk-00000001"}; !slices.Equal(from, want) {
+			t.Errorf("%q first: rung by %q, want %q", begins[0], from, want)
+		}
+		if want := []limit{{half + "1", 2*time.Second + ringAllowance}, {half + "1", 2 * time.Second}}; !slices.Equal(s.limits, want) {
+			t.Errorf("%q first: limits %v, want %v", begins[0], s.limits, want)
+		}
+		slices.Reverse(begins)
+	}
+}
