@@ -2,6 +2,7 @@ package coocenter
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -101,8 +102,20 @@ func (a *API) once(next echo.HandlerFunc) echo.HandlerFunc {
 		if !mine {
 			return repeat(c, first, asked)
 		}
+		defer outlast(c)()
 		return a.record(c, first, next)
 	}
+}
+
+// outlast lets a request go on when its client goes away, who will ask again what became of it. Its deadline stays.
+func outlast(c echo.Context) context.CancelFunc {
+	was := c.Request().Context()
+	ctx, cancel := context.WithoutCancel(was), context.CancelFunc(func() {})
+	if end, ok := was.Deadline(); ok {
+		ctx, cancel = context.WithDeadline(ctx, end)
+	}
+	c.SetRequest(c.Request().WithContext(ctx))
+	return cancel
 }
 
 func (a *API) record(c echo.Context, first *answer, next echo.HandlerFunc) (err error) {
@@ -114,7 +127,7 @@ func (a *API) record(c echo.Context, first *answer, next echo.HandlerFunc) (err 
 	c.Response().Writer = r.ResponseWriter
 	var e *httpd.Error
 	switch {
-	case err == nil:
+	case c.Response().Committed: // written, if not received
 		first.status, first.body, keep = c.Response().Status, r.body.Bytes(), true
 	case errors.As(err, &e) && e.Status == http.StatusGatewayTimeout:
 		first.failed, keep = err, true

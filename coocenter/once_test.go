@@ -1,7 +1,9 @@
 package coocenter
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -98,5 +100,32 @@ func TestOrdersAtOnceDialOnce(t *testing.T) {
 		if text != texts[0] || !strings.Contains(text, "success") {
 			t.Errorf("answers %q and %q", texts[0], text)
 		}
+	}
+}
+
+// TestOrderOfAClientThatGoesAway: who has lost the answer gets it when asking again, not "unknown".
+func TestOrderOfAClientThatGoesAway(t *testing.T) {
+	fake := newAsterisk(t)
+	come, answer := make(chan struct{}), make(chan struct{})
+	fake.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		close(come)
+		<-answer
+		s.Respond(a, "Success")
+	})
+	r := newRig(t, fake, rigOptions{}).complete()
+	ctx, leave := context.WithCancel(t.Context())
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, pathClick, strings.NewReader(order))
+	req.Header.Set("Idempotency-Key", "k")
+	var gone sync.WaitGroup
+	gone.Go(func() { r.web.ServeHTTP(httptest.NewRecorder(), req) })
+	<-come
+	leave()
+	close(answer)
+	if status, text, replayed := r.ordered("k", order); status != 200 || replayed != "true" {
+		t.Errorf("asked again: %d %s, replayed %q", status, text, replayed)
+	}
+	gone.Wait()
+	if n := len(fake.Received("Originate")); n != 1 {
+		t.Errorf("%d calls were ordered", n)
 	}
 }
