@@ -95,6 +95,7 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	})
 	f.handleQueues()
 	f.handleCalls()
+	f.handleAstDB()
 	return f
 }
 
