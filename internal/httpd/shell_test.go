@@ -77,7 +77,9 @@ func TestAccessLogHoldsNoSecret(t *testing.T) {
 
 func TestInternalErrorsAreLoggedAndNotShown(t *testing.T) {
 	var log bytes.Buffer
-	s := newServer(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})) })
+	s := newServer(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
 	api := s.Mount(shape("/api"))
 	api.GET("/fails", func(echo.Context) error { return errors.New("disk on fire") })
 	api.GET("/panics", func(echo.Context) error { panic("at the disco") })
