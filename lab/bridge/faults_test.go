@@ -163,6 +163,11 @@ func TestKilledOften(t *testing.T) {
 			return len(open(all)) == 0 && len(unrecorded(all)) == 0
 		})
 		if err != nil {
+			for _, e := range events {
+				if slices.Contains(open(events), e.Call()) || slices.Contains(unrecorded(events), e.Call()) {
+					t.Log(e.Body)
+				}
+			}
 			t.Fatalf("%v: without an end: %v, without a record: %v", err, open(events), unrecorded(events))
 		}
 		checkOrder(t, events)
@@ -182,11 +187,12 @@ func keepCalling(ctx context.Context, p *phone.Phone, number string) error {
 	return nil
 }
 
-// open lists the calls that have an event and no hangup.
+// open lists the calls that have an event and no hangup. A call that began and ended while the daemon was away has its
+// record alone.
 func open(events []bridge.Event) (list []string) {
 	ended := map[string]bool{}
 	for _, e := range events {
-		if id := e.Call(); id != "" && !ended[id] {
+		if id := e.Call(); id != "" && e.Kind != "cdr" && !ended[id] {
 			ended[id] = slices.Contains(kinds(events, id), "hangup")
 			if !ended[id] {
 				list = append(list, id)
@@ -217,7 +223,7 @@ func checkOrder(t *testing.T, events []bridge.Event) {
 	t.Helper()
 	calls := map[string]bool{}
 	for _, e := range events {
-		if id := e.Call(); id != "" && !calls[id] {
+		if id := e.Call(); id != "" && e.Kind != "cdr" && !calls[id] {
 			calls[id] = true
 			list := kinds(events, id)
 			if count(list, "hangup") != 1 {
