@@ -27,7 +27,6 @@ var spyOptions = map[SpyMode]string{Listen: "qEd", Whisper: "qEdw", Barge: "qEdB
 // spy is a running or ordered listener.
 type spy struct {
 	by, on  Exten
-	name    string // channel of the listener, "" until it exists
 	mode    SpyMode
 	started bool // it hears
 	ordered time.Time
@@ -178,7 +177,7 @@ func (s *state) spyComes(by, on Exten, now time.Time) bool {
 
 func (s *state) spyStart(m ami.Message) {
 	if p := s.spies[m.Get("SpyerUniqueid")]; p != nil {
-		p.started, p.name = true, m.Get("SpyerChannel")
+		p.started = true
 	}
 }
 
