@@ -66,7 +66,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if d.cfg.ARI.Username != "" {
 		d.ari = ari.New(ariOptions(d.cfg))
 	}
-	if d.sw, err = pbx.New(ctx, pbx.Options{Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), CDRCSV: d.cfg.Calls.CDRCSV, Logger: d.log}); err != nil {
+	if d.sw, err = pbx.New(ctx, pbx.Options{Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), Keep: d.cfg.Store.Keep, CDRCSV: d.cfg.Calls.CDRCSV, Logger: d.log}); err != nil {
 		return err
 	}
 	if d.outbox, err = webhook.NewOutbox(ctx, d.db, webhook.OutboxOptions{Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {
@@ -160,6 +160,10 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		QueueMember: cfg.Calls.QueueMember,
 		Menus:       menus(cfg), MenuContexts: freePBXMenu,
 		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
+		Feedback: cfg.Feedback.Contexts,
+	}
+	if cfg.Enable.PauseTime {
+		r.AfterWork = cfg.Enable.PauseTimeMax
 	}
 	if cfg.Dial.Technology != "auto" {
 		r.Technology = cfg.Dial.Technology

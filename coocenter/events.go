@@ -128,6 +128,9 @@ func (r *Rules) translate(o pbx.Occurrence) (e webhook.Event, ok bool, err error
 	case pbx.MenuLeft:
 		identify(&e, "ivr", string(ev.Call.ID), ev.Channel.ID, ev.Visit.Context, strconv.Itoa(ev.Visit.Number))
 		e.Weight, e.TTL, body = weightIVR, true, r.menuLeft(ev)
+	case pbx.CallClosed:
+		identify(&e, "cc_cdr", string(ev.Account.ID))
+		e.Weight, body = webhook.Never, r.closed(&ev.Account)
 	case pbx.CallRecorded:
 		c := ev.CDR // its id does not depend on the call: a record read from Asterisk's file may not be tied to it any more
 		identify(&e, "cdr", "", c.UniqueID, c.Channel, c.DestinationChannel, c.LastApplication, c.Start, c.Answer, c.End, c.Disposition)
@@ -179,7 +182,6 @@ func extensionChanged(e pbx.ExtensionChanged) extensionStatus {
 }
 
 func (r *Rules) menuLeft(e pbx.MenuLeft) ivr {
-	const date = "2006-01-02 15:04:05"
 	v := e.Visit
 	body := ivr{
 		Event: "ivr", UUID: string(e.Call.ID), Caller: e.Channel.Caller.Number, CallType: "IN", QueueCode: string(v.Queue),

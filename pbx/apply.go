@@ -36,6 +36,18 @@ var appliers = map[string]func(*state, ami.Message){
 	"QueueMemberRemoved": (*state).queueMemberRemoved,
 	"QueueCallerJoin":    (*state).queueCallerJoin,
 	"QueueCallerLeave":   (*state).queueCallerLeave,
+	"QueueCallerAbandon": (*state).queueCallerAbandon,
+	"AgentCalled":        (*state).agentRung,
+	"AgentRingNoAnswer":  (*state).agentRung,
+	"AgentConnect":       (*state).agentConnect,
+	"AgentComplete":      (*state).agentComplete,
+	"HangupRequest":      (*state).hangupRequest,
+	"ParkedCall":         (*state).parked,
+	"UnParkedCall":       func(s *state, m ami.Message) { s.unparked(m, "retrieved") },
+	"ParkedCallTimeOut":  func(s *state, m ami.Message) { s.unparked(m, "timeout") },
+	"ParkedCallGiveUp":   func(s *state, m ami.Message) { s.unparked(m, "gave-up") },
+	"BlindTransfer":      (*state).blindTransfer,
+	"UserEvent":          (*state).userEvent,
 	"AttendedTransfer":   (*state).attendedTransfer,
 	"Pickup":             (*state).pickup,
 	"ChanSpyStart":       (*state).spyStart,
@@ -58,7 +70,7 @@ func (s *state) apply(m ami.Message, at time.Time) {
 	if !ok {
 		return
 	}
-	s.at, s.stamp = at, m.Get("Timestamp")
+	s.at, s.seen, s.stamp = at, at, m.Get("Timestamp")
 	do(s, m)
 }
 
@@ -134,26 +146,49 @@ func (s *state) newExten(m ami.Message) {
 	s.walk(ch)
 	if ch.Exten != "h" {
 		ch.App, ch.AppData = m.Get("Application"), m.Get("AppData")
+		s.runs(ch)
+	}
+}
+
+// runs notes applications that are a part of the call's story.
+func (s *state) runs(ch *channel) {
+	s.finish(ch.call, SpanVoicemail, ch.ID, "")
+	switch ch.App {
+	case "Queue":
+		s.triesQueue(ch, ch.AppData)
+	case "VoiceMail":
+		box, _, _ := strings.Cut(ch.AppData, ",")
+		sp := s.spanOf(SpanVoicemail, ch)
+		sp.Place = box
+		s.begin(ch.call, sp)
 	}
 }
 
 func (s *state) rename(m ami.Message) {
-	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
-		ch.Name = m.Get("Newname")
-		ch.call.dirty = true
+	ch := s.channels[m.Get("Uniqueid")]
+	if ch == nil {
+		return
 	}
+	if s.halves[ch.Name] == ch {
+		delete(s.halves, ch.Name)
+	}
+	ch.Name = m.Get("Newname")
+	if ch.Local() {
+		s.halves[ch.Name] = ch
+	}
+	ch.call.dirty = true
 }
 
 func (s *state) bridgeEnter(m ami.Message) {
 	if ch := s.touch(m); ch != nil {
-		ch.Bridge = m.Get("BridgeUniqueid")
+		s.enterBridge(ch, m.Get("BridgeUniqueid"), m.Get("BridgeTechnology") == "holding_bridge")
 		ch.consult()
 	}
 }
 
 func (s *state) bridgeLeave(m ami.Message) {
 	if ch := s.touch(m); ch != nil {
-		ch.Bridge = ""
+		s.leaveBridge(ch)
 	}
 }
 
@@ -175,18 +210,29 @@ func (s *state) hangup(m ami.Message) {
 	if ch.Exten == "h" {
 		ch.Exten = exten // the hangup handler is not where the caller was
 	}
-	s.dropChannel(ch, ChannelEnded{Cause: m.Get("Cause"), CauseText: m.Get("Cause-txt")}, false)
+	s.dropChannel(ch, ChannelEnded{Cause: m.Get("Cause"), CauseText: m.Get("Cause-txt")}, false, s.at)
 }
 
-// varSet looks for the one variable that tells where a recording goes; app_mixmonitor sets it on the recorded channel.
+// varSet looks for the few variables by which applications tell what has no event: app_mixmonitor where a recording goes,
+// app_voicemail whether a message was left, app_queue why a caller is not let in.
 func (s *state) varSet(m ami.Message) {
-	if m.Get("Variable") != "MIXMONITOR_FILENAME" {
+	name, value := m.Get("Variable"), m.Get("Value")
+	if name != "MIXMONITOR_FILENAME" && name != "VMSTATUS" && name != "QUEUESTATUS" || value == "" {
 		return
 	}
-	if ch := s.channels[m.Get("Uniqueid")]; ch != nil && m.Get("Value") != "" {
-		ch.call.recording = m.Get("Value")
-		ch.call.dirty = true
+	ch := s.channels[m.Get("Uniqueid")]
+	if ch == nil {
+		return
 	}
+	switch name {
+	case "MIXMONITOR_FILENAME":
+		ch.call.recording = value
+	case "VMSTATUS":
+		ch.call.Voicemail = ch.call.Voicemail || value == "SUCCESS"
+	default:
+		s.refused(ch, value)
+	}
+	ch.call.dirty = true
 }
 
 func (s *state) extensionStatus(m ami.Message) {

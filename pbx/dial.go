@@ -31,6 +31,7 @@ func (s *state) dialBegin(m ami.Message) {
 	leg := legFrom(m, from)
 	c.legs = append(c.legs, leg)
 	c.dirty = true
+	s.beginRing(c, leg)
 	s.emit(DialBegun{Call: c.id, Leg: *leg})
 }
 
@@ -117,7 +118,10 @@ func (s *state) pickup(m ami.Message) {
 	if leg := target.call.leg(target.ID); leg != nil {
 		s.endLeg(target.call, leg, "CANCEL")
 	}
+	taken := s.spanOf(SpanPickup, ch)
+	taken.Place, _ = s.party(target)
 	s.moveChannel(ch, target.Linked)
+	s.moment(target.call, taken)
 }
 
 func (s *state) endLeg(c *call, leg *Leg, status string) {
@@ -126,6 +130,7 @@ func (s *state) endLeg(c *call, leg *Leg, status string) {
 	}
 	leg.Ended, leg.Status, leg.Answered = true, status, status == "ANSWER"
 	c.dirty = true
+	s.finish(c, SpanRing, leg.ToID, status)
 	s.emit(DialEnded{Call: c.id, Leg: *leg})
 	if leg.Answered {
 		s.limitCall(c, leg)

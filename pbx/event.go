@@ -46,6 +46,10 @@ type CallEnded struct {
 	Synthetic bool
 }
 
+// CallClosed carries the account of an ended call. It comes exactly once for each call, with its CallEnded or, where an
+// agent does after-call work, when that is over.
+type CallClosed struct{ Account Account }
+
 // CallRecorded carries one call detail record; Asterisk may write several for one call.
 type CallRecorded struct {
 	Call CallID
@@ -78,6 +82,7 @@ func (DialBegun) event()          {}
 func (DialEnded) event()          {}
 func (ChannelEnded) event()       {}
 func (CallEnded) event()          {}
+func (CallClosed) event()         {}
 func (CallRecorded) event()       {}
 func (ExtensionChanged) event()   {}
 func (QueueMemberChanged) event() {}

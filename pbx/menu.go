@@ -22,6 +22,8 @@ type Visit struct {
 	Left    time.Time `json:"left,omitzero"` // zero while the caller is there
 	Queue   QueueName `json:"queue,omitempty"`
 	Told    bool      `json:"told,omitempty"`
+
+	Reported bool `json:"reported,omitempty"` // by the dialplan itself, not by its context
 }
 
 // maxDigits bounds what is kept of a caller who leans on his keys.
@@ -43,8 +45,9 @@ func (r *Rules) menu(context string) (Menu, bool) {
 
 // walk follows a channel through the dialplan: entering and leaving menus.
 func (s *state) walk(ch *channel) {
+	s.survey(ch)
 	v := &ch.Visit
-	if v.Context == ch.Context && (v.Told || v.Left.IsZero()) {
+	if v.Context == ch.Context && (v.Told || v.Left.IsZero()) || v.Reported && !v.Told && v.Left.IsZero() {
 		return // a queue or a phone rung out of the menu's own context does not make it a new stay
 	}
 	s.leaveMenu(ch)
@@ -55,9 +58,52 @@ func (s *state) walk(ch *channel) {
 		}
 		return
 	}
+	s.enterMenu(ch, menu, ch.Context)
+}
+
+// enterMenu begins a stay.
+func (s *state) enterMenu(ch *channel, menu Menu, context string) {
+	s.leaveMenu(ch)
 	s.tellVisit(ch, "")
-	ch.Visit = Visit{Menu: menu, Context: ch.Context, Number: v.Number + 1, Entered: s.at}
+	ch.Visit = Visit{Menu: menu, Context: context, Number: ch.Visit.Number + 1, Entered: s.at}
 	ch.call.dirty = true
+	sp := s.spanOf(SpanMenu, ch)
+	sp.Place, sp.Name = menu.ID, menu.Name
+	s.begin(ch.call, sp)
+	ch.call.Stage = StageMenu
+}
+
+// reportMenu takes over what a dialplan reports of a menu that has no context of its own: the first report begins a stay, one
+// with a key ends it.
+func (s *state) reportMenu(ch *channel, m ami.Message) {
+	menu := Menu{ID: m.Get("ivrId"), Name: m.Get("ivrName")}
+	if menu.ID == "" || len(menu.ID) > maxDigits {
+		return
+	}
+	context := "UserEvent/" + menu.ID
+	if v := &ch.Visit; v.Context != context || !v.Left.IsZero() {
+		s.enterMenu(ch, menu, context)
+		ch.Visit.Reported = true
+	}
+	if digits := m.Get("ivrDtmf"); digits != "" {
+		ch.Visit.Digits = digits[:min(len(digits), maxDigits)]
+		s.leaveMenu(ch)
+	}
+}
+
+// survey follows a caller into the rating and out of it.
+func (s *state) survey(ch *channel) {
+	if ch.Called || ch.Local() || s.rules.Feedback == nil {
+		return
+	}
+	is, was := s.rules.Feedback.MatchString(ch.Context), ch.call.openSpan(SpanFeedback, ch.ID) != nil
+	switch {
+	case is && !was:
+		s.begin(ch.call, s.spanOf(SpanFeedback, ch))
+		ch.call.Stage = StageFeedback
+	case !is && was:
+		s.finish(ch.call, SpanFeedback, ch.ID, "")
+	}
 }
 
 // leaveMenu ends a stay. It is told when it is known whether a queue follows.
@@ -65,6 +111,9 @@ func (s *state) leaveMenu(ch *channel) {
 	if v := &ch.Visit; v.Context != "" && v.Left.IsZero() {
 		v.Left = s.at
 		ch.call.dirty = true
+		if sp := s.finish(ch.call, SpanMenu, ch.ID, ""); sp != nil {
+			sp.Digits = v.Digits
+		}
 	}
 }
 
@@ -86,7 +135,15 @@ func (s *state) key(m ami.Message) {
 		return
 	}
 	ch := s.touch(m)
-	if ch == nil || ch.Visit.Context == "" || !ch.Visit.Left.IsZero() || len(ch.Visit.Digits) >= maxDigits {
+	if ch == nil {
+		return
+	}
+	if sp := ch.call.openSpan(SpanFeedback, ch.ID); sp != nil && len(sp.Digits) < maxDigits {
+		sp.Digits += m.Get("Digit")
+		ch.call.Score, ch.call.dirty = m.Get("Digit"), true
+		return
+	}
+	if ch.Visit.Context == "" || !ch.Visit.Left.IsZero() || len(ch.Visit.Digits) >= maxDigits {
 		return
 	}
 	ch.Visit.Digits += m.Get("Digit")

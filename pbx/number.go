@@ -17,6 +17,8 @@ type Rules struct {
 	InboundContexts *regexp.Regexp  // a call whose first channel starts there is inbound
 	Menus           map[string]Menu // dialplan contexts that are menus
 	MenuContexts    *regexp.Regexp  // and contexts that are menus by their name; the first group is the id. nil = none
+	Feedback        *regexp.Regexp  // contexts in which callers rate a call; nil = none
+	AfterWork       time.Duration   // how long an agent is paused after a call out of a queue; 0 = not at all
 	Location        *time.Location  // time zone of composed call records
 }
 

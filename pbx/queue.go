@@ -119,15 +119,19 @@ func number(text string) int {
 // queueMember takes over what an event says of a member.
 func (s *state) queueMember(m ami.Message) {
 	q, fresh := s.queue(QueueName(m.Get("Queue"))), s.memberFrom(m)
+	was := Member{}
 	if old := q.member(fresh.Interface); old != nil {
 		if *old == *fresh {
 			return
 		}
-		*old = *fresh
+		was, *old = *old, *fresh
 	} else {
 		q.members = append(q.members, fresh)
 	}
 	s.emit(QueueMemberChanged{Queue: q.name, Member: *fresh})
+	if m.Event() != "QueueMember" { // which is of a list: those are compared when all is known
+		s.watchWrap(was, *fresh, false)
+	}
 }
 
 func (s *state) queueMemberRemoved(m ami.Message) {
@@ -135,6 +139,7 @@ func (s *state) queueMemberRemoved(m ami.Message) {
 	if old := q.member(gone.Interface); old != nil {
 		q.members = without(q.members, old)
 		s.emit(QueueMemberChanged{Queue: q.name, Member: *gone, Removed: true})
+		s.watchWrap(*old, *gone, true)
 	}
 }
 
@@ -142,14 +147,23 @@ func (s *state) queueCallerJoin(m ami.Message) {
 	q := s.queue(QueueName(m.Get("Queue")))
 	if ch := s.channels[m.Get("Uniqueid")]; ch != nil && m.Event() == "QueueCallerJoin" {
 		s.tellVisit(ch, q.name)
+		s.joinQueue(ch, q.name, s.at)
 	}
-	s.queueCallerLeave(m)
+	s.strikeOut(m)
 	q.callers = append(q.callers, Waiting{
 		ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))},
 	})
 }
 
 func (s *state) queueCallerLeave(m ami.Message) {
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
+		s.leaveQueue(ch, false)
+	}
+	s.strikeOut(m)
+}
+
+// strikeOut takes a caller off the list of those who wait.
+func (s *state) strikeOut(m ami.Message) {
 	q := s.queue(QueueName(m.Get("Queue")))
 	q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool { return w.ID == m.Get("Uniqueid") })
 }

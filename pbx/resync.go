@@ -16,7 +16,8 @@ type Drivers struct{ PJSIP, SIP bool }
 // snapshot is everything that a full query learnt. A part that could not be asked has its flag unset and changes
 // nothing; why is in missing.
 type snapshot struct {
-	asterisk  string // version, "" when it may not be asked
+	asterisk  string    // version, "" when it may not be asked
+	began     time.Time // Asterisk; zero when it does not say
 	drivers   Drivers
 	endpoints map[string]string // device -> extension-like resource name
 	hints     []ami.Message
@@ -165,12 +166,19 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 	if snap.hasQueues {
 		s.reconcileQueues(snap.queues)
 	}
+	gap := s.newGap(snap.records)
 	if snap.hasChannels {
-		s.reconcileChannels(snap.channels, f)
+		s.reconcileChannels(snap.channels, f, gap)
+		s.reconcileWaiting(snap.queues, snap.hasQueues, f)
+	}
+	if snap.hasQueues {
+		s.reconcileWraps(snap.began)
 	}
 	for _, r := range snap.records {
 		s.record(r)
 	}
+	gap.tellUnseen(s)
+	s.seen = at
 }
 
 func (s *state) reconcileExtensions(snap *snapshot) {
@@ -208,7 +216,7 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 	}
 }
 
-func (s *state) reconcileChannels(list []ami.Message, f fates) {
+func (s *state) reconcileChannels(list []ami.Message, f fates, gap *gap) {
 	live := make(map[string]bool, len(list))
 	for _, m := range list {
 		if isPseudo(m.Get("Channel")) {
@@ -220,16 +228,26 @@ func (s *state) reconcileChannels(list []ami.Message, f fates) {
 			s.reconcileChannel(m)
 		}
 	}
+	dead := map[*channel]time.Time{}
 	for id, ch := range s.channels {
 		if !live[id] && !f.ending[id] {
-			s.dropChannel(ch, ChannelEnded{}, true)
+			dead[ch] = gap.endOf(ch)
+			ch.call.finishChannel(id, dead[ch]) // before the end of one channel ends what another one was in
 		}
+	}
+	for ch, at := range dead {
+		s.dropChannel(ch, ChannelEnded{}, true, at)
 	}
 	for _, c := range s.calls { // stored at the moment when its last channel had gone
 		if len(c.channels) == 0 {
-			s.endCall(c, CallEnded{Synthetic: true})
+			s.endCall(c, CallEnded{Synthetic: true}, s.seen)
 		}
 	}
+}
+
+// waitingApp reports whether an application keeps its channel where nobody hears it.
+func waitingApp(app string) bool {
+	return app == "Park" || app == "BridgeWait" || app == "ParkAndAnnounce"
 }
 
 func (s *state) reconcileChannel(m ami.Message) {
@@ -238,13 +256,16 @@ func (s *state) reconcileChannel(m ami.Message) {
 		ch = channelFrom(m, s.at.Add(-clock(m.Get("Duration"))))
 		s.addChannel(ch)
 	}
-	ch.Bridge = m.Get("BridgeId")
+	if id := m.Get("BridgeId"); id != ch.Bridge {
+		s.enterBridge(ch, id, id != "" && waitingApp(m.Get("Application")))
+	}
 	if app := m.Get("Application"); app != "" {
 		ch.App, ch.AppData = app, m.Get("ApplicationData")
 		if app == "AppDial" || app == "AppQueue" {
 			ch.Called = true
 		}
 	}
+	s.walk(ch)
 	if ch.State != up {
 		return
 	}

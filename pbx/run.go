@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -34,12 +35,17 @@ type run struct {
 	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
 	wg       sync.WaitGroup
 	retry    *time.Timer
+	alarm    *time.Timer // when the next agent's after-call work is over
+	began    time.Time   // Asterisk
+	pruned   time.Time
+	noted    time.Time
 }
 
 // Run follows the client's stream until it ends. The client must be run by the caller.
 func (s *Switch) Run(ctx context.Context) error {
-	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour)}
+	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour)}
 	r.retry.Stop()
+	r.alarm.Stop()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	defer r.end()
@@ -56,6 +62,8 @@ func (s *Switch) Run(ctx context.Context) error {
 			r.query(ctx)
 		case <-r.retry.C:
 			r.query(ctx)
+		case now := <-r.alarm.C:
+			r.change(func(st *state) { st.tickWraps(now) })
 		case now := <-tick.C:
 			r.change(func(st *state) {
 				st.tick(now)
@@ -63,6 +71,7 @@ func (s *Switch) Run(ctx context.Context) error {
 					r.records.look(now)
 				}
 				r.remind(now)
+				r.prune(now)
 			})
 		case <-s.acks:
 			r.change(func(*state) {})
@@ -81,6 +90,7 @@ func (r *run) end() {
 	r.wg.Wait()
 	close(r.snaps)
 	r.retry.Stop()
+	r.alarm.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed, r.synced = true, false
@@ -120,6 +130,9 @@ func (r *run) connected() {
 
 func (r *run) disconnected(err error) {
 	r.cancel()
+	if r.synced {
+		r.state.seen = time.Now()
+	}
 	r.retry.Stop()
 	r.synced, r.querying, r.booted, r.ready, r.held = false, false, false, nil, nil
 	reason := "the manager link is down"
@@ -132,7 +145,7 @@ func (r *run) disconnected(err error) {
 func (r *run) event(ctx context.Context, st *state, item ami.Item) {
 	switch item.Message.Event() {
 	case "FullyBooted":
-		r.booted = true
+		r.booted, r.began = true, time.Now().Add(-time.Duration(number(item.Message.Get("Uptime")))*time.Second)
 		r.query(ctx)
 	case "Reload":
 		poke(r.asks)
@@ -232,6 +245,7 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 		snap.hasChannels = false
 	}
 	r.doubt = false
+	snap.began = r.began
 	st.reconcile(snap, fatesOf(r.held), time.Now())
 	r.replay(st)
 	r.synced, r.drivers = true, snap.drivers
@@ -308,9 +322,11 @@ func (r *run) change(do func(*state)) {
 	do(st)
 	r.pending = append(r.pending, st.gone...)
 	st.gone = nil
-	out, limits := st.out, st.limits
-	st.out, st.limits = nil, nil
+	out, limits, pauses := st.out, st.limits, st.pauses
+	st.out, st.limits, st.pauses = nil, nil, nil
 	r.putLimits(limits)
+	r.putPauses(pauses)
+	r.setAlarm(st.nextWrap())
 	r.save(len(out))
 	r.stir()
 	if len(out) > 0 {
@@ -322,18 +338,8 @@ func (r *run) change(do func(*state)) {
 // are not published yet and therefore are in nobody's hands.
 func (r *run) save(told int) {
 	st, ch := r.state, &change{calls: map[CallID][]byte{}, extens: map[Exten]ExtenState{}}
-	for id, c := range st.calls {
-		if !c.dirty {
-			continue
-		}
-		c.dirty = false
-		body, err := c.encode()
-		if err != nil {
-			r.log.Error("open call could not be encoded", "call", id, "error", err)
-			continue
-		}
-		ch.calls[id] = body
-	}
+	r.encode(st, ch)
+	r.storeSeen(st, ch, r.beat)
 	safe := r.safe()
 	if r.durable() {
 		safe = min(safe, st.seq-uint64(told))
@@ -351,6 +357,48 @@ func (r *run) save(told int) {
 	}
 	if !ch.empty() {
 		r.store.Submit(ch.apply, r.saved)
+	}
+}
+
+// encode makes the rows of the calls that changed: the open ones, those whose account waits, and the accounts that are told now.
+func (r *run) encode(st *state, ch *change) {
+	for id, c := range st.calls {
+		if c.dirty {
+			c.dirty = false
+			ch.calls[id] = r.body(st, c.stored())
+		}
+	}
+	for id, h := range st.kept {
+		if h.dirty {
+			h.dirty = false
+			ch.calls[id] = r.body(st, storedCall{ID: id, Closed: &h.account})
+		}
+	}
+	for i := range st.closed {
+		ch.closed = append(ch.closed, r.finished(&st.closed[i]))
+	}
+	st.closed = nil
+}
+
+// body encodes a call. What has no JSON form is not stored: a time beyond the year 9999 alone, which no clock gives.
+func (r *run) body(st *state, c storedCall) []byte {
+	c.Wraps = st.wrapsOf(c.ID)
+	c.level(now())
+	body, err := json.Marshal(c)
+	if err != nil {
+		r.log.Error("open call could not be encoded", "call", c.ID, "error", err)
+	}
+	return body
+}
+
+// setAlarm wakes the loop when the next agent is to be released.
+func (r *run) setAlarm(at time.Time) {
+	if r.alarm == nil {
+		return
+	}
+	r.alarm.Stop()
+	if !at.IsZero() {
+		r.alarm.Reset(time.Until(at))
 	}
 }
 

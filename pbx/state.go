@@ -11,6 +11,7 @@ type channel struct {
 	call       *call
 	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
 	consulting bool   // it has left that bridge and not come back
+	waits      bool   // its bridge holds those who hear music and not each other
 }
 
 // call is the live record behind a Call.
@@ -20,6 +21,7 @@ type call struct {
 	inbound    bool
 	originated bool          // begun by a command, not by a phone
 	requested  string        // number that the command asked for
+	orderer    string        // and for whom
 	limit      time.Duration // of the conversation, 0 = none; 0 once Asterisk keeps it
 	started    time.Time
 	recording  string
@@ -28,6 +30,24 @@ type call struct {
 	ids        []string // Uniqueids of all channels that ever belonged to it
 	aliases    []string // Linkedids under which it is known
 	dirty      bool     // differs from what is stored
+	record
+}
+
+// record is what of a call goes into its account.
+type record struct {
+	Spans         []Span    `json:"spans,omitempty"`
+	Truncated     bool      `json:"truncated,omitempty"`
+	Queue         QueueName `json:"queue,omitempty"`
+	Stage         Stage     `json:"stage,omitempty"`
+	Side          Side      `json:"side,omitempty"`      // who ended the conversation first
+	Parted        bool      `json:"parted,omitempty"`    // it was a conversation that they ended
+	Completed     Side      `json:"completed,omitempty"` // and what the queue says of it
+	Cause         string    `json:"cause,omitempty"`     // of the last channel that ended
+	CauseText     string    `json:"cause_text,omitempty"`
+	Score         string    `json:"score,omitempty"`
+	Voicemail     bool      `json:"voicemail,omitempty"`
+	ForwardType   string    `json:"forward_type,omitempty"`
+	ForwardNumber string    `json:"forward_number,omitempty"`
 }
 
 // dialler is who rings through a Local channel.
@@ -73,6 +93,10 @@ type state struct {
 	extens   map[Exten]*extension
 	queues   map[QueueName]*queue
 	spies    map[string]*spy // by Uniqueid of the listening channel
+	bridges  map[string][]*channel
+	halves   map[string]*channel // of Local channels, by name
+	wraps    map[Exten]*wrap
+	kept     map[CallID]*keptAccount
 	devices  map[string]ExtenState
 	ended    map[string]*finished // by Uniqueid
 	endings  []*finished          // oldest first
@@ -80,13 +104,16 @@ type state struct {
 	cdrs     cdrSource
 	waiting  []pendingCDR
 
+	seen  time.Time // when Asterisk was last heard of
 	at    time.Time // of the message that is being applied
 	stamp string
 	out   []Occurrence
 	seq   uint64
 
-	limits  []limit  // to be set in Asterisk
-	gone    []ending // ended calls whose stored row is to go
+	limits  []limit // to be set in Asterisk
+	pauses  []pauseOrder
+	closed  []Account // not yet stored
+	gone    []ending  // ended calls whose stored row is to go
 	moved   []*extension
 	removed []Exten
 }
@@ -102,6 +129,10 @@ func newState(rules *Rules) *state {
 		extens:   map[Exten]*extension{},
 		queues:   map[QueueName]*queue{},
 		spies:    map[string]*spy{},
+		bridges:  map[string][]*channel{},
+		halves:   map[string]*channel{},
+		wraps:    map[Exten]*wrap{},
+		kept:     map[CallID]*keptAccount{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
@@ -118,7 +149,8 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 	if c, ok := s.linked[linked]; ok {
 		return c, false
 	}
-	c = &call{id: CallID(linked), started: s.at, requested: s.asked[CallID(linked)].number, limit: s.asked[CallID(linked)].limit}
+	o := s.asked[CallID(linked)]
+	c = &call{id: CallID(linked), started: s.at, requested: o.number, orderer: o.from, limit: o.limit}
 	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)
@@ -143,6 +175,9 @@ func (s *state) addChannel(ch *channel) {
 	c.channels = append(c.channels, ch)
 	c.dirty = true
 	s.channels[ch.ID] = ch
+	if ch.Local() {
+		s.halves[ch.Name] = ch
+	}
 	if isNew {
 		c.first = ch
 		c.started = ch.Created
@@ -170,36 +205,42 @@ func (s *state) moveChannel(ch *channel, linked string) {
 	from.channels = without(from.channels, ch)
 	to.channels = append(to.channels, ch)
 	s.own(to, ch.ID)
+	s.carrySpans(ch, from, to)
 	ch.call = to
 	from.dirty, to.dirty = true, true
 	if len(from.channels) == 0 {
-		s.endCall(from, CallEnded{Cause: "16", CauseText: "Normal Clearing"})
+		s.endCall(from, CallEnded{Cause: "16", CauseText: "Normal Clearing"}, s.at)
 	}
 }
 
-// dropChannel takes a channel out of the picture.
-func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool) {
+// dropChannel takes a channel out of the picture. at is when it ended, as far as it is known.
+func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at time.Time) {
 	s.tellVisit(ch, "")
+	s.leaveBridge(ch)
+	s.leaveQueue(ch, true)
 	delete(s.channels, ch.ID)
 	delete(s.spies, ch.ID)
 	c := ch.call
 	c.channels = without(c.channels, ch)
 	c.dirty = true
 	s.setHolding(ch, false)
+	c.finishChannel(ch.ID, at)
 	if base := localBase(ch.Name); base != "" {
 		delete(s.dialling, base)
+		delete(s.halves, ch.Name)
 	} else {
+		c.Cause, c.CauseText = end.Cause, end.CauseText
 		end.Call, end.Channel = c.id, ch.Channel
 		s.emit(end)
 		s.compose(ch, end.Cause)
 	}
 	if len(c.channels) == 0 {
-		s.endCall(c, CallEnded{Cause: end.Cause, CauseText: end.CauseText, Synthetic: synthetic})
+		s.endCall(c, CallEnded{Cause: end.Cause, CauseText: end.CauseText, Synthetic: synthetic}, at)
 	}
 }
 
-// endCall tells the one end of a call and remembers it for late records.
-func (s *state) endCall(c *call, e CallEnded) {
+// endCall tells the one end of a call, and its account, and remembers it for late records.
+func (s *state) endCall(c *call, e CallEnded, at time.Time) {
 	e.Call = s.copyCall(c)
 	s.emit(e)
 	delete(s.calls, c.id)
@@ -213,8 +254,8 @@ func (s *state) endCall(c *call, e CallEnded) {
 			f.ids = append(f.ids, id)
 		}
 	}
-	s.gone = append(s.gone, ending{call: c.id, seq: s.seq})
 	s.remember(f)
+	s.closeCall(c, e, at)
 }
 
 func (s *state) remember(f *finished) {
@@ -284,6 +325,11 @@ func (s *state) setHolding(ch *channel, on bool) {
 	}
 	ch.Holding = on
 	ch.call.dirty = true
+	if on {
+		s.begin(ch.call, s.spanOf(SpanHold, ch))
+	} else {
+		s.finish(ch.call, SpanHold, ch.ID, "")
+	}
 	n := s.rules.extenOf(ch.Device())
 	if n == "" {
 		return

@@ -13,6 +13,7 @@ var schema = []string{
 	`CREATE TABLE pbx_open_calls (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 	 CREATE TABLE pbx_extensions (number TEXT PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE pbx_records (one INTEGER PRIMARY KEY CHECK (one = 1), inode INTEGER NOT NULL, place INTEGER NOT NULL)`,
+	historySchema,
 }
 
 // storedCall is the lasting form of a call.
@@ -29,17 +30,33 @@ type storedCall struct {
 	Legs       []*Leg        `json:"legs,omitempty"`
 	IDs        []string      `json:"ids"`
 	Aliases    []string      `json:"aliases"`
+	Clock      reading       `json:"clock"` // when this was written
+
+	Orderer string   `json:"orderer,omitempty"`
+	Wraps   []wrap   `json:"wraps,omitempty"`
+	Closed  *Account `json:"closed,omitempty"` // the call has ended; its account waits
+	record
 }
 
-func (c *call) encode() ([]byte, error) {
+func (c *call) stored() storedCall {
 	st := storedCall{
 		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Requested: c.requested, Limit: c.limit, Started: c.started,
-		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases,
+		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, record: c.record,
 	}
 	for _, ch := range c.channels {
 		st.Channels = append(st.Channels, ch.Channel)
 	}
-	return json.Marshal(st)
+	return st
+}
+
+// wrapsOf lists the after-call work that belongs to a call.
+func (s *state) wrapsOf(id CallID) (list []wrap) {
+	for _, w := range s.wraps {
+		if w.Call == id {
+			list = append(list, *w)
+		}
+	}
+	return list
 }
 
 // restore enters a stored call into the picture. Whether it still lives is for the next reconcile to say.
@@ -48,9 +65,17 @@ func (s *state) restore(body []byte) error {
 	if err := json.Unmarshal(body, &st); err != nil {
 		return fmt.Errorf("stored call: %w", err)
 	}
+	st.wind(now())
+	for _, w := range st.Wraps {
+		s.wraps[w.Exten] = &w
+	}
+	if st.Closed != nil {
+		s.kept[st.ID] = &keptAccount{account: *st.Closed}
+		return nil
+	}
 	c := &call{
 		id: st.ID, inbound: st.Inbound, originated: st.Originated, requested: st.Requested, limit: st.Limit, started: st.Started, recording: st.Recording,
-		legs: st.Legs,
+		legs: st.Legs, orderer: st.Orderer, record: st.record,
 	}
 	s.calls[c.id] = c
 	for _, id := range st.IDs {
@@ -67,6 +92,12 @@ func (s *state) restore(body []byte) error {
 		}
 		c.channels = append(c.channels, ch)
 		s.channels[ch.ID] = ch
+		if ch.Local() {
+			s.halves[ch.Name] = ch
+		}
+		if ch.Bridge != "" {
+			s.bridges[ch.Bridge] = append(s.bridges[ch.Bridge], ch)
+		}
 		if n := s.rules.extenOf(ch.Device()); ch.Holding && n != "" {
 			s.exten(n).holding++
 		}
@@ -88,6 +119,9 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	}); err != nil {
 		return fmt.Errorf("stored extensions: %w", err)
 	}
+	if err := s.loadPast(ctx, db, time.Now()); err != nil {
+		return err
+	}
 	return each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
@@ -97,8 +131,8 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-func each(ctx context.Context, db *sql.DB, query string, do func(*sql.Rows) error) error {
-	rows, err := db.QueryContext(ctx, query)
+func each(ctx context.Context, db *sql.DB, query string, do func(*sql.Rows) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -117,10 +151,12 @@ type change struct {
 	extens  map[Exten]ExtenState
 	removed []Exten
 	place   position // in Asterisk's file of records; zero = unchanged
+	closed  []finishedCall
+	seen    int64 // when Asterisk was last heard of, in milliseconds since 1970; 0 = unchanged
 }
 
 func (c *change) empty() bool {
-	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && c.place == (position{})
+	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && c.seen == 0 && c.place == (position{})
 }
 
 func (c *change) apply(tx *sql.Tx) error {
@@ -142,6 +178,16 @@ func (c *change) apply(tx *sql.Tx) error {
 	for _, n := range c.removed {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM pbx_extensions WHERE number = ?`, n); err != nil {
 			return fmt.Errorf("extension state: %w", err)
+		}
+	}
+	for i := range c.closed {
+		if err := c.closed[i].insert(tx); err != nil {
+			return err
+		}
+	}
+	if c.seen != 0 {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_seen (one, at) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at`, c.seen); err != nil {
+			return fmt.Errorf("when asterisk was last heard of: %w", err)
 		}
 	}
 	if c.place.known {

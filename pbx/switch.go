@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,7 +17,8 @@ type Options struct {
 	Client *ami.Client
 	Store  *sqlite.DB
 	Rules  Rules
-	CDRCSV string // Asterisk's own file of call detail records, read after a gap where it is readable; "" = none
+	Keep   time.Duration // how long ended calls are kept; 0 = 30 days
+	CDRCSV string        // Asterisk's own file of call detail records, read after a gap where it is readable; "" = none
 	Logger *slog.Logger
 }
 
@@ -26,6 +28,7 @@ type Switch struct {
 	client *ami.Client
 	store  *sqlite.DB
 	log    *slog.Logger
+	keep   time.Duration
 	acks   chan struct{} // a subscriber acknowledged
 	asks   chan struct{} // somebody wants the lists queried again
 	snaps  chan answer
@@ -68,6 +71,7 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	rules := o.Rules
 	s := &Switch{
 		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules),
+		keep: cmp.Or(o.Keep, 30*24*time.Hour),
 		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer),
 		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
 	}

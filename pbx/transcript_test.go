@@ -89,6 +89,8 @@ func (n short) render(o Occurrence) (key, line string) {
 	case CallEnded:
 		return n.name("call", string(e.Call.ID)), fmt.Sprintf("ended %s %q <%s> with %q <%s> synthetic=%v", e.Call.Direction, e.Call.First.Caller.Name, e.Call.First.Caller.Number,
 			e.Call.First.Connected.Name, e.Call.First.Connected.Number, e.Synthetic)
+	case CallClosed:
+		return n.name("call", string(e.Account.ID)), n.account(&e.Account)
 	case CallRecorded:
 		c := e.CDR
 		return n.name("call", string(e.Call)), fmt.Sprintf("cdr %s %s -> %s %s %s (%s) recording=%q", c.Direction, c.Source, c.Destination, n.channel(c.DestinationChannel), c.Disposition, c.LastApplication, c.Recording)
@@ -96,6 +98,27 @@ func (n short) render(o Occurrence) (key, line string) {
 		return "exten " + string(e.Exten), e.State.String()
 	}
 	return "", ""
+}
+
+// account renders what does not depend on the clock, and the spans as they came.
+func (n short) account(a *Account) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "account %s %s -> %s answered=%v stage=%s side=%s", a.Direction, cmp.Or(a.Caller, "-"), cmp.Or(a.Called, "-"), a.Answered, cmp.Or(a.Stage, "-"), a.Side)
+	if a.Queue != "" {
+		fmt.Fprintf(&b, " queue=%s agent=%s miss=%s", a.Queue, cmp.Or(a.Agent, "-"), cmp.Or(a.Miss, "-"))
+	}
+	if a.LinkLost {
+		b.WriteString(" link-lost")
+	}
+	for _, sp := range a.Spans {
+		fmt.Fprintf(&b, "\n    %s %s", sp.Kind, cmp.Or(sp.Party, "-"))
+		for _, s := range []string{sp.Place, sp.Digits, sp.Outcome} {
+			if s != "" {
+				b.WriteString(" " + s)
+			}
+		}
+	}
+	return b.String()
 }
 
 // story groups the events by call and extension, because only within one of them an order is promised.
@@ -149,6 +172,7 @@ func TestTranscripts(t *testing.T) {
 func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 	t.Helper()
 	started, ended, legs := map[CallID]int{}, map[CallID]int{}, map[string]string{}
+	closed := map[CallID]int{}
 	last := map[Exten]ExtenState{}
 	for _, o := range events {
 		switch e := o.Event.(type) {
@@ -156,6 +180,9 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 			started[e.Call.ID]++
 		case CallEnded:
 			ended[e.Call.ID]++
+		case CallClosed:
+			closed[e.Account.ID]++
+			checkAccount(t, &e.Account)
 		case DialBegun:
 			if strings.HasPrefix(e.Leg.ToName, "Local/") || strings.HasPrefix(e.Leg.FromName, "Local/") {
 				t.Errorf("a Local channel is told: %+v", e.Leg)
@@ -173,12 +200,15 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 			last[e.Exten] = e.State
 		}
 	}
+	if diff := gocmp.Diff(ended, closed); diff != "" {
+		t.Errorf("each ended call has one account (-ended +closed):\n%s", diff)
+	}
 	for id := range st.calls {
 		ended[id]++ // still open at the end of the capture
 	}
-	if n := len(st.channels) + len(st.owners) + len(st.linked) + len(st.dialling); len(st.calls) == 0 && n > 0 {
-		t.Errorf("left behind by calls that have ended: %d channels, %d owners, %d linked ids, %d Local channels",
-			len(st.channels), len(st.owners), len(st.linked), len(st.dialling))
+	if n := len(st.channels) + len(st.owners) + len(st.linked) + len(st.dialling) + len(st.bridges) + len(st.halves); len(st.calls) == 0 && n > 0 {
+		t.Errorf("left behind by calls that have ended: %d channels, %d owners, %d linked ids, %d Local channels, %d bridges, %d halves",
+			len(st.channels), len(st.owners), len(st.linked), len(st.dialling), len(st.bridges), len(st.halves))
 	}
 	if diff := gocmp.Diff(started, ended); diff != "" {
 		t.Errorf("each call must start and end once (-started +ended):\n%s", diff)

@@ -275,4 +275,8 @@ func (s *state) attendedTransfer(m ami.Message) {
 			}
 		}
 	}
+	if m.Get("Result") == "Success" {
+		to := orElse(m.Get("TransferTargetCallerIDNum"), m.Get("SecondTransfererConnectedLineNum"))
+		s.transferred(m.Get("OrigTransfererUniqueid"), known(to), "attended")
+	}
 }

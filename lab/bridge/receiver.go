@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -39,6 +40,21 @@ type Receiver struct {
 	events  []Event
 	changed chan struct{}
 	answer  http.HandlerFunc
+}
+
+// fields reads the values of a flat object as text; nil for anything else.
+func fields(body []byte) map[string]string {
+	var values map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&values) != nil {
+		return nil
+	}
+	out := make(map[string]string, len(values))
+	for k, v := range values {
+		out[k] = fmt.Sprint(v)
+	}
+	return out
 }
 
 // NewReceiver listens on a free port of a loopback address.
@@ -88,7 +104,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return // the sender went away: nothing was received
 	}
 	e.Body = string(body)
-	if json.Unmarshal(body, &e.Fields) == nil {
+	if e.Fields = fields(body); e.Fields != nil {
 		e.Kind = e.Fields["event"]
 	}
 	r.mu.Lock()

@@ -1,0 +1,177 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// After-call work: an agent is paused in all his queues when a call that came out of a queue is over, for as long as the
+// rules say or until somebody releases him. What Asterisk shows is the truth: a member who is paused for afterWork is paused by us, and
+// nobody else is released by us.
+
+// afterWork is the reason of such a pause in Asterisk.
+const afterWork = "acw"
+
+// wrap is the after-call work of one agent.
+type wrap struct {
+	Exten Exten     `json:"exten"`
+	Call  CallID    `json:"call"` // whose account waits for it
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	Seen  bool      `json:"seen,omitempty"` // Asterisk has told the pause
+}
+
+// pauseOrder is a pause, or its end, to be asked of Asterisk.
+type pauseOrder struct {
+	exten  Exten
+	queue  QueueName
+	iface  string
+	paused bool
+}
+
+// beginWrap pauses an agent after a call, in the queues in which he is not paused already. An agent who is paused
+// everywhere has asked for it himself: he stays so.
+func (s *state) beginWrap(c *call, n Exten) {
+	if s.rules.AfterWork <= 0 {
+		return
+	}
+	ours := s.wraps[n] != nil
+	s.endWrap(n, false)
+	free := false
+	for _, p := range s.places(n, "") {
+		if !p.member.Paused {
+			free = true
+			s.pauses = append(s.pauses, pauseOrder{n, p.queue, p.member.Interface, true})
+		}
+	}
+	if !free && !ours {
+		return
+	}
+	s.wraps[n] = &wrap{Exten: n, Call: c.id, Since: s.at, Until: s.at.Add(s.rules.AfterWork), Seen: !free}
+	c.dirty = true
+}
+
+// endWrap ends an agent's after-call work: its length goes into the account of its call. release lets Asterisk know.
+func (s *state) endWrap(n Exten, release bool) {
+	w := s.wraps[n]
+	if w == nil {
+		return
+	}
+	delete(s.wraps, n)
+	if release {
+		s.release(n)
+	}
+	sp := Span{Kind: SpanAfterWork, Party: string(n), Exten: n, Start: w.Since, End: latest(s.at, w.Since)}
+	if c := s.calls[w.Call]; c != nil && w.Seen {
+		c.Spans = append(c.Spans, sp)
+		c.dirty = true
+	}
+	if h := s.kept[w.Call]; h != nil {
+		if w.Seen {
+			h.account.addAfterWork(sp)
+		}
+		s.closeKept(w.Call)
+	}
+}
+
+// release asks for the end of the pauses that are ours.
+func (s *state) release(n Exten) {
+	for _, p := range s.places(n, "") {
+		if p.member.afterWork() {
+			s.pauses = append(s.pauses, pauseOrder{n, p.queue, p.member.Interface, false})
+		}
+	}
+}
+
+// watchWrap follows what Asterisk tells of a member: any end of the pause but our own, and any other reason for it, ends the
+// after-call work in all queues.
+func (s *state) watchWrap(old, fresh Member, removed bool) {
+	w := s.wraps[fresh.Exten]
+	if w == nil {
+		return
+	}
+	switch {
+	case fresh.afterWork() && !removed:
+		w.Seen = true
+	case old.afterWork() && (!removed || len(s.places(fresh.Exten, "")) == 0):
+		s.endWrap(fresh.Exten, true)
+	}
+}
+
+// afterWork reports whether a member is paused by us.
+func (m *Member) afterWork() bool { return m.Paused && m.Reason == afterWork }
+
+// tickWraps releases agents whose time is over.
+func (s *state) tickWraps(now time.Time) {
+	for n, w := range s.wraps {
+		if !now.Before(w.Until) {
+			s.at, s.stamp = now, ""
+			s.endWrap(n, true)
+		}
+	}
+}
+
+// nextWrap is when the next agent is to be released; zero for never.
+func (s *state) nextWrap() (at time.Time) {
+	for _, w := range s.wraps {
+		if at.IsZero() || w.Until.Before(at) {
+			at = w.Until
+		}
+	}
+	return at
+}
+
+// reconcileWraps compares after-call work with the queues as they are now. booted is when Asterisk began: it forgets the pauses of
+// static members. Nobody stays paused by us for ever.
+func (s *state) reconcileWraps(booted time.Time) {
+	for n, w := range s.wraps {
+		paused := false
+		for _, p := range s.places(n, "") {
+			paused = paused || p.member.afterWork()
+		}
+		switch {
+		case paused:
+			w.Seen = true
+		case booted.After(w.Since) && s.at.Before(w.Until):
+			for _, p := range s.places(n, "") {
+				s.pauses = append(s.pauses, pauseOrder{n, p.queue, p.member.Interface, true})
+			}
+		default:
+			s.endWrap(n, false)
+		}
+	}
+	for id := range s.kept {
+		s.closeKept(id)
+	}
+	for _, q := range s.queues {
+		for _, m := range q.members {
+			if m.afterWork() && s.wraps[m.Exten] == nil {
+				s.pauses = append(s.pauses, pauseOrder{m.Exten, q.name, m.Interface, false})
+			}
+		}
+	}
+}
+
+// putPauses asks Asterisk for what the last change wants. An order that is lost is made good at the next login.
+func (r *run) putPauses(list []pauseOrder) {
+	if len(list) == 0 {
+		return
+	}
+	r.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		for _, p := range list {
+			a := ami.NewAction("QueuePause", "Queue", string(p.queue), "Interface", p.iface, "Paused", strconv.FormatBool(p.paused))
+			if p.paused {
+				a = a.With("Reason", afterWork)
+			}
+			if _, err := r.client.Do(ctx, a); err != nil && !errors.Is(err, context.Canceled) {
+				r.log.Warn("after-call work could not be told to asterisk", "exten", p.exten, "queue", p.queue, "paused", p.paused, "error", err)
+			}
+		}
+	})
+}

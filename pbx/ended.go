@@ -1,0 +1,117 @@
+package pbx
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// EndedCall is a stored account and its place among them: Seq rises with every call that is told.
+type EndedCall struct {
+	Seq int64
+	Account
+}
+
+// CallFilter chooses ended calls; empty fields choose all.
+type CallFilter struct {
+	After     int64     // only Seq beyond it
+	From, To  time.Time // begun at From or later, and before To
+	Exten     Exten     // took part: called, was called, or was rung
+	Queue     QueueName // the last one that it entered
+	Direction string    // as Direction.String tells it
+	Answered  *bool
+	Number    string // of the caller, the called party, or the DID
+	Limit     int    // at most this many, 0 = 100
+}
+
+// Ended returns ended calls in the order in which they were told, which is nearly that of their ends.
+func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
+	query, args := f.query()
+	var list []EndedCall
+	err := each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
+		var e EndedCall
+		var body []byte
+		if err := row.Scan(&e.Seq, &body); err != nil {
+			return err
+		}
+		list = append(list, e)
+		return json.Unmarshal(body, &list[len(list)-1].Account)
+	}, args...)
+	if err != nil {
+		return nil, fmt.Errorf("ended calls: %w", err)
+	}
+	return list, nil
+}
+
+func (f *CallFilter) query() (query string, args []any) {
+	var b strings.Builder
+	b.WriteString(`SELECT seq, body FROM pbx_calls WHERE seq > ?`)
+	args = append(args, f.After)
+	where := func(used bool, cond string, values ...any) {
+		if used {
+			b.WriteString(" AND " + cond)
+			args = append(args, values...)
+		}
+	}
+	where(!f.From.IsZero(), "started >= ?", f.From.UnixMilli())
+	where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
+	where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
+	where(f.Queue != "", "queue = ?", f.Queue)
+	where(f.Direction != "", "direction = ?", f.Direction)
+	where(f.Number != "", "(caller = ? OR called = ? OR did = ?)", f.Number, f.Number, f.Number)
+	if f.Answered != nil {
+		where(true, "answered = ?", *f.Answered)
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	b.WriteString(" ORDER BY seq LIMIT ?")
+	return b.String(), append(args, limit)
+}
+
+// Account returns the account of one call. One that has not ended, or waits for the after-call work of an agent, has open set and
+// no Seq; its account is as of now. ErrNotFound when there is none.
+func (s *Switch) Account(ctx context.Context, id CallID) (call EndedCall, open bool, err error) {
+	if a, ok := s.liveAccount(id); ok {
+		return EndedCall{Account: a}, true, nil
+	}
+	var body []byte
+	err = s.store.Reader().QueryRowContext(ctx, `SELECT seq, body FROM pbx_calls WHERE call = ?`, id).Scan(&call.Seq, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return call, false, fmt.Errorf("%w: call %s", ErrNotFound, id)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &call.Account)
+	}
+	if err != nil {
+		return call, false, fmt.Errorf("ended call: %w", err)
+	}
+	return call, false, nil
+}
+
+func (s *Switch) liveAccount(id CallID) (Account, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if h := s.state.kept[id]; h != nil {
+		return h.account.clone(), true
+	}
+	c := s.state.calls[id]
+	if c == nil {
+		return Account{}, false
+	}
+	a := s.state.account(c, CallEnded{Call: s.state.copyCall(c)}, time.Now())
+	a.Side, a.Cause, a.CauseText = "", "", ""
+	return a.clone(), true
+}
+
+// clone copies what the core goes on changing.
+func (a *Account) clone() Account {
+	out := *a
+	out.Spans, out.Agents, out.IDs = append([]Span(nil), a.Spans...), append([]Share(nil), a.Agents...), append([]string(nil), a.IDs...)
+	return out
+}

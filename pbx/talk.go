@@ -1,0 +1,113 @@
+package pbx
+
+import (
+	"slices"
+	"strings"
+)
+
+// Who talks with whom follows from the bridges: two channels hear each other when they are in one bridge, and the two
+// halves of a Local channel pass on what each hears. A party talks while another one hears him.
+
+// enterBridge notes that a channel is in a bridge. A holding bridge is where parked callers and those who hear music
+// wait: they do not hear each other.
+func (s *state) enterBridge(ch *channel, id string, holding bool) {
+	s.leaveBridge(ch)
+	ch.Bridge, ch.waits = id, holding
+	if id == "" {
+		return
+	}
+	s.bridges[id] = append(s.bridges[id], ch)
+	s.settle(ch)
+}
+
+func (s *state) leaveBridge(ch *channel) {
+	id := ch.Bridge
+	if id == "" {
+		return
+	}
+	ch.Bridge = ""
+	left := without(s.bridges[id], ch)
+	if len(left) == 0 {
+		delete(s.bridges, id)
+	} else {
+		s.bridges[id] = left
+	}
+	s.settle(append([]*channel{ch, s.otherHalf(ch)}, left...)...)
+	if ch.call.talks() {
+		ch.call.nobodyEnds()
+	}
+}
+
+// talks reports whether anybody in a call talks.
+func (c *call) talks() bool {
+	return slices.ContainsFunc(c.Spans, func(sp Span) bool { return sp.Kind == SpanTalk && sp.open() })
+}
+
+// settle tells for each of the channels, and all that they hear, whether they talk.
+func (s *state) settle(seeds ...*channel) {
+	seen := map[*channel]bool{}
+	for _, seed := range seeds {
+		if seed == nil || seen[seed] {
+			continue
+		}
+		group := s.hearing(seed, seen)
+		parties := 0
+		for _, ch := range group {
+			if !ch.Local() {
+				parties++
+			}
+		}
+		for _, ch := range group {
+			if !ch.Local() {
+				s.setTalking(ch, parties > 1)
+			}
+		}
+	}
+}
+
+// hearing returns a channel and all that hear it.
+func (s *state) hearing(ch *channel, seen map[*channel]bool) []*channel {
+	seen[ch] = true
+	group := []*channel{ch}
+	add := func(other *channel) {
+		if other != nil && !seen[other] {
+			seen[other] = true
+			group = append(group, other)
+		}
+	}
+	for i := 0; i < len(group); i++ {
+		at := group[i]
+		add(s.otherHalf(at))
+		if at.waits || at.Bridge == "" {
+			continue
+		}
+		for _, other := range s.bridges[at.Bridge] {
+			add(other)
+		}
+	}
+	return group
+}
+
+// otherHalf returns the second half of a Local channel, nil for any other.
+func (s *state) otherHalf(ch *channel) *channel {
+	switch {
+	case !ch.Local():
+		return nil
+	case strings.HasSuffix(ch.Name, ";1"):
+		return s.halves[strings.TrimSuffix(ch.Name, "1")+"2"]
+	default:
+		return s.halves[strings.TrimSuffix(ch.Name, "2")+"1"]
+	}
+}
+
+func (s *state) setTalking(ch *channel, on bool) {
+	c := ch.call
+	switch is := c.openSpan(SpanTalk, ch.ID) != nil; {
+	case on && !is:
+		s.begin(c, s.spanOf(SpanTalk, ch))
+		c.Stage = StageTalk
+		c.nobodyEnds()
+	case !on && is:
+		s.finish(c, SpanTalk, ch.ID, "")
+	}
+}
