@@ -2,7 +2,6 @@ package coocenter
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/dialbridge/dialbridge/pbx"
 )
@@ -50,17 +49,18 @@ const linkLost = "LINK_LOST"
 
 // closed renders the account of a call.
 func (r *Rules) closed(a *pbx.Account) callCentreRecord {
+	t := secondsOf(a)
 	c := callCentreRecord{
 		Event: "cc_cdr", UUID: string(a.ID), Caller: a.Caller, Called: a.Called, QueueCode: string(a.Queue), AgentCode: string(a.Agent),
 		CallType: way(a.Direction), CDRState: stage(a.Stage), HangupSide: side(a.Side), HangupCause: a.CauseText,
 		StartTime: a.Start.In(r.Location).Format(date), EndTime: a.End.In(r.Location).Format(date),
-		Duration: count(a.Duration), QueueTime: count(a.Waiting), FeedbackTime: count(a.Feedback), RingTime: count(a.Ring),
-		HoldTime: int(a.Hold / time.Second), PauseTime: int(a.AfterWork / time.Second), TalkingTime: count(a.Talk),
+		Duration: strconv.Itoa(t.duration), QueueTime: strconv.Itoa(t.waiting), FeedbackTime: strconv.Itoa(t.feedback), RingTime: strconv.Itoa(t.ring),
+		HoldTime: t.hold, PauseTime: nearest(a.AfterWork), TalkingTime: strconv.Itoa(t.talk),
 		VoicemailState: flag(a.Voicemail), IVRDTMF: "0", FWType: a.ForwardType, ForwardNumber: a.ForwardNumber,
 		Score: "0", TrunkNumber: a.DID, FilePath: r.recordFile(a.Recording), MissCause: missCause(a.Miss), MAC: r.MAC,
 	}
 	if a.InMenu {
-		c.IVRTime, c.IVRID, c.IVRName = count(a.Menus), a.Menu.ID, a.Menu.Name
+		c.IVRTime, c.IVRID, c.IVRName = strconv.Itoa(t.menus), a.Menu.ID, a.Menu.Name
 		c.IVRDTMF = orElse(a.Digits, "0")
 	}
 	if a.LinkLost {
@@ -76,9 +76,6 @@ func orElse(s, other string) string {
 	}
 	return other
 }
-
-// count is a length in whole seconds, rounded down, so that the parts of a call are never longer than the whole.
-func count(d time.Duration) string { return strconv.Itoa(max(0, int(d/time.Second))) }
 
 // way is the direction in the words of this record.
 func way(d pbx.Direction) string {

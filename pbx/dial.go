@@ -106,6 +106,7 @@ func (s *state) dialEnd(m ami.Message) {
 		c.legs = append(c.legs, leg)
 	}
 	s.endLeg(c, leg, m.Get("DialStatus"))
+	s.forwarded(c, leg, m.Get("Forward"))
 }
 
 // pickup brings who takes a call that rings elsewhere into that call, and ends the leg that rang. Asterisk gives both one

@@ -11,6 +11,7 @@ type channel struct {
 	call       *call
 	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
 	consulting bool   // it has left that bridge and not come back
+	leaving    bool   // its party has hung up
 	waits      bool   // its bridge holds those who hear music and not each other
 }
 

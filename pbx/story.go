@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/dialbridge/dialbridge/ami"
 )
@@ -72,4 +73,17 @@ func (s *state) userEvent(m ami.Message) {
 		ch.call.Score = cmp.Or(m.Get("score"), ch.call.Score)
 		ch.call.dirty = true
 	}
+}
+
+// byPhone is the forwarding that a phone itself asks for (SIP 302).
+const byPhone = "phone"
+
+// forwarded notes that a rung phone sent the call on. Asterisk tells where to as a number, or with its context.
+func (s *state) forwarded(c *call, leg *Leg, to string) {
+	if to == "" {
+		return
+	}
+	to, _, _ = strings.Cut(strings.TrimPrefix(to, "Local/"), "@")
+	c.ForwardType, c.ForwardNumber = byPhone, to
+	s.moment(c, Span{Kind: SpanForward, Channel: leg.ToID, Party: leg.To.Number, Exten: s.rules.extenOf(deviceOf(leg.ToName)), Place: to})
 }

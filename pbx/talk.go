@@ -103,7 +103,7 @@ func (s *state) otherHalf(ch *channel) *channel {
 func (s *state) setTalking(ch *channel, on bool) {
 	c := ch.call
 	switch is := c.openSpan(SpanTalk, ch.ID) != nil; {
-	case on && !is:
+	case on && !is && !ch.leaving:
 		s.begin(c, s.spanOf(SpanTalk, ch))
 		c.Stage = StageTalk
 		c.nobodyEnds()

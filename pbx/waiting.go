@@ -156,6 +156,7 @@ func (s *state) hangupRequest(m ami.Message) {
 	if ch == nil || ch.Local() {
 		return
 	}
+	ch.leaving = true
 	c := ch.call
 	if status := m.Get("TechCause"); c.Parted || status != "" && status != "200" && status != "487" {
 		return

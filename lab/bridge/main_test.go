@@ -52,6 +52,8 @@ type bench struct {
 	d    *bridge.Daemon
 	opts bridge.Options
 	out  *phone.Phone // the provider's side of the trunk
+
+	since time.Time // of the scene
 }
 
 func setUp(t *testing.T, version string, lo lab.Options, o bridge.Options) *bench {

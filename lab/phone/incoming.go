@@ -15,6 +15,7 @@ type Behaviour struct {
 	RingFor     time.Duration // how long it rings before it answers, or refuses with Status
 	AnswerAfter time.Duration // the same for an answer; used when RingFor is 0
 	Status      int           // refuse with this status (486, 603, 480, 404 ...); 0 is answer. Without RingFor nothing rings
+	Redirect    string        // send the caller on to this number (302); nothing rings
 	Never       bool          // ring until the caller gives up
 	Manual      bool          // ring until Call.Answer, Call.Reject or Call.Hangup
 	EarlyMedia  bool          // send 183 with SDP before the answer, in place of 180
@@ -136,6 +137,10 @@ func (c *Call) behave() {
 		b = c.p.behaviour
 	}
 	c.behaviour = b
+	if b.Redirect != "" {
+		c.redirect(b.Redirect)
+		return
+	}
 	wait := b.RingFor
 	if wait == 0 && b.Status == 0 {
 		wait = b.AnswerAfter
@@ -236,6 +241,16 @@ func (c *Call) answer() {
 	if c.behaviour.HangupAfter > 0 {
 		c.pending = c.p.after(c.behaviour.HangupAfter, c.sendBye)
 	}
+}
+
+// redirect answers 302 with the number as the Contact to call in place of this phone (RFC 3261 8.3).
+func (c *Call) redirect(number string) {
+	to := c.p.contact()
+	to.User = number
+	res := c.server.response(sip.StatusMovedTemporarily)
+	res.AppendHeader(&sip.ContactHeader{Address: to})
+	c.server.respond(res)
+	c.end(End{By: Local, Method: "INVITE", Code: sip.StatusMovedTemporarily, Reason: phrase(sip.StatusMovedTemporarily)})
 }
 
 func (c *Call) refuse(code int) {
