@@ -3,6 +3,7 @@ package pbx
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -87,8 +88,8 @@ func (s *state) release(n Exten) {
 	}
 }
 
-// watchWrap follows what Asterisk tells of a member: any end of the pause but our own, and any other reason for it, ends the
-// after-call work in all queues.
+// watchWrap follows what Asterisk tells of a member. Somebody who lets him go in one queue ends the after-call work in all. A
+// pause for another reason takes the place of ours in its queue alone: more of them may be on their way.
 func (s *state) watchWrap(old, fresh Member, removed bool) {
 	w := s.wraps[fresh.Exten]
 	if w == nil {
@@ -97,9 +98,18 @@ func (s *state) watchWrap(old, fresh Member, removed bool) {
 	switch {
 	case fresh.afterWork() && !removed:
 		w.Seen = true
-	case old.afterWork() && (!removed || len(s.places(fresh.Exten, "")) == 0):
+	case old.afterWork() && (removed || fresh.Paused):
+		if !s.inAfterWork(fresh.Exten) {
+			s.endWrap(fresh.Exten, false)
+		}
+	case old.afterWork():
 		s.endWrap(fresh.Exten, true)
 	}
+}
+
+// inAfterWork reports whether an agent is paused by us in any queue.
+func (s *state) inAfterWork(n Exten) bool {
+	return slices.ContainsFunc(s.places(n, ""), func(p place) bool { return p.member.afterWork() })
 }
 
 // afterWork reports whether a member is paused by us.
@@ -129,12 +139,8 @@ func (s *state) nextWrap() (at time.Time) {
 // static members. Nobody stays paused by us for ever.
 func (s *state) reconcileWraps(booted time.Time) {
 	for n, w := range s.wraps {
-		paused := false
-		for _, p := range s.places(n, "") {
-			paused = paused || p.member.afterWork()
-		}
 		switch {
-		case paused:
+		case s.inAfterWork(n):
 			w.Seen = true
 		case booted.After(w.Since) && s.at.Before(w.Until):
 			for _, p := range s.places(n, "") {

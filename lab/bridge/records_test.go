@@ -270,3 +270,18 @@ func (b *bench) shares(id string, want ...string) {
 		b.Errorf("extensions in the call: %v, want %v", got, want)
 	}
 }
+
+// membersOf tells of each member of a queue "paused" or "free", as Asterisk's console lists it.
+func (b *bench) membersOf(queue string) (list []string) {
+	b.Helper()
+	for _, line := range strings.Split(b.cli("queue show "+queue), "\n") {
+		switch {
+		case !strings.Contains(line, "/8"):
+		case strings.Contains(line, "paused"):
+			list = append(list, "paused")
+		default:
+			list = append(list, "free")
+		}
+	}
+	return list
+}
