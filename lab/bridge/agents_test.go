@@ -3,7 +3,6 @@ package bridge_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func (b *bench) manager() *ami.Client {
 	b.Helper()
 	c := ami.New(ami.Options{
 		Address: b.lab.AMIAddress, Username: b.lab.AMIUser, Secret: b.lab.AMISecret,
-		Want: func(string) bool { return false }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Want: func(string) bool { return false }, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.ctx))
 	var wg sync.WaitGroup
