@@ -223,15 +223,38 @@ func TestAttendedTransfer(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		b := setUp(t, version, lab.Options{}, bridge.Options{})
 		p := map[string]*phone.Phone{}
-		for _, n := range []string{"801", "802", "803"} {
+		for _, n := range []string{"801", "802", "803", "804"} {
 			p[n] = b.phone(n)
 		}
-		b.idle("801", "802", "803")
+		out := b.trunk()
+		b.idle("801", "802", "803", "804")
 		c := b.talk(p["801"], p["802"])
 		at802 := b.incoming(p["802"])
 		b.must(c.Heard(b.within(5*time.Second), 20))
 		b.refuses(409, "extensions/transfer", "the call is not in a state for this", "type", "complete", "src", "802")
-		b.does("extensions/transfer", "tansfer extension success", "type", "attended", "dst", "803", "src", "802")
+		// Nobody is there to be asked: the call goes on as if nothing had been.
+		unasked := func(message, dst string) {
+			t.Helper()
+			b.refuses(409, "extensions/transfer", message, "type", "attended", "dst", dst, "src", "802")
+			b.refuses(409, "extensions/transfer", "the call is not in a state for this", "type", "complete", "src", "802")
+			b.must(c.Heard(b.within(5*time.Second), 20))
+			b.must(at802.Heard(b.within(5*time.Second), 20))
+		}
+		for range 5 { // by chance it would be one or the other
+			p["804"].Behave(phone.Behaviour{Status: 486})
+			unasked("dst is busy or cannot be reached", "804")
+		}
+		unasked("extension is not registered", "820")
+		out.BehaveFor("02155551111", phone.Behaviour{Status: 486})
+		unasked("dst is busy or cannot be reached", "02155551111")
+		// It rings and is refused then: that is what the one who asks hears.
+		p["804"].Behave(phone.Behaviour{RingFor: 500 * time.Millisecond, Status: 486})
+		b.does("extensions/transfer", "tansfer extension success", "type", "attended", "dst", "804", "src", "802")
+		b.eventually("802 to be back and ask once more", func() bool {
+			code, _, err := b.d.Post(b.ctx, api+"extensions/transfer", "type", "attended", "dst", "803", "src", "802")
+			b.must(err)
+			return code == http.StatusOK
+		})
 		at803 := b.incoming(p["803"])
 		b.must(at803.Heard(b.within(5*time.Second), 20))
 		b.does("extensions/transfer", "tansfer extension success", "type", "cancel", "src", "802")
