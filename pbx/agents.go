@@ -73,7 +73,8 @@ func (m *Member) pausedByLeave() bool { return m.Static && m.Paused && m.Reason 
 func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 	s.mu.RLock()
 	rules, err := s.agent("extension", n, queue)
-	x, places := s.state.extens[n], s.state.places(n, queue)
+	phone, _ := s.state.phoneOf(n)
+	places := s.state.places(n, queue)
 	s.mu.RUnlock()
 	switch {
 	case err != nil:
@@ -82,10 +83,10 @@ func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 		return s.Pause(ctx, n, queue, false, "")
 	case len(places) > 0:
 		return nil
-	case x == nil || x.device == "":
+	case phone == "":
 		return fmt.Errorf("%w: extension %s", ErrNotFound, n)
 	}
-	device := rules.withTechnology(x.device)
+	device := rules.withTechnology(phone)
 	_, err = s.client.Do(ctx, ami.NewAction("QueueAdd", "Queue", string(queue), "Interface", rules.memberInterface(device, n),
 		"MemberName", string(n), "StateInterface", device, "Penalty", "0"))
 	if err != nil && !refusedWith(err, "Already there") {

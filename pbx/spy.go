@@ -49,7 +49,7 @@ func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 		return &InvalidError{Field: "src", Reason: "an extension cannot listen to itself"}
 	}
 	s.mu.RLock()
-	x := s.state.extens[r.By]
+	device, phone := s.state.phoneOf(r.By)
 	rules := s.state.rules
 	s.mu.RUnlock()
 	if err := rules.pair(r.By, r.On); err != nil {
@@ -59,12 +59,12 @@ func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 	switch {
 	case err != nil:
 		return err
-	case x == nil || x.device == "":
+	case device == "":
 		return fmt.Errorf("%w: extension %s", ErrNotFound, r.By)
-	case x.state() == Unavailable:
+	case phone == Unavailable:
 		return fmt.Errorf("%w: %s", ErrNotRegistered, r.By)
 	}
-	return s.startSpy(ctx, rules, rules.withTechnology(x.device), g.own.Name, r)
+	return s.startSpy(ctx, rules, rules.withTechnology(device), g.own.Name, r)
 }
 
 // pair checks the numbers of who listens and of who is listened to.
@@ -172,8 +172,7 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
-	return nil
+	return s.confirm(ctx, by, func(st *state) bool { return st.over(id) })
 }
 
 // spyComes reports whether a listener has been ordered whose channel does not exist yet.

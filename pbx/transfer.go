@@ -135,8 +135,7 @@ func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
 	if _, err := s.client.Do(ctx, a); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { ch := st.channels[g.own.ID]; return ch == nil || ch.Bridge != g.own.Bridge })
-	return nil
+	return s.confirm(ctx, n, func(st *state) bool { return st.over(g.own.ID) || st.channels[g.own.ID].Bridge != g.own.Bridge })
 }
 
 // consultPatience is how long Asterisk may take to begin an attended transfer: it dials as if somebody pressed the keys,
@@ -193,8 +192,8 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 func (s *Switch) phoneless(n Exten) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	x := s.state.extens[n]
-	return x != nil && x.device != "" && x.state() == Unavailable
+	device, phone := s.state.phoneOf(n)
+	return device != "" && phone == Unavailable
 }
 
 // rings reports whether a channel rings or has answered.
@@ -277,8 +276,7 @@ func (s *Switch) Complete(ctx context.Context, n Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
-	return nil
+	return s.confirm(ctx, n, func(st *state) bool { return st.over(id) })
 }
 
 // Cancel ends an attended transfer by going back: the one consulted is released and the extension talks to the first one
