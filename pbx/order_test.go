@@ -1,10 +1,13 @@
 package pbx
 
 import (
+	"context"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
 )
 
@@ -97,5 +100,33 @@ func TestRecordsOfAnOrderFromOutside(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("ordered %v, late %v: %v, want %v", c.ordered, c.late, got, c.want)
 		}
+	}
+}
+
+// TestLimitsComeInOrder holds that the exact limit of a call comes behind the rough one, although both phones answer at once:
+// Asterisk keeps the last one.
+func TestLimitsComeInOrder(t *testing.T) {
+	f := newFake(t)
+	f.Handle("AbsoluteTimeout", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Timeout Set")
+	})
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	for range 20 {
+		id, err := r.sw.Dial(context.Background(), DialRequest{From: "801", To: "802", Limit: 2 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, other := string(id), "9."+string(id)
+		dial := func(event, from, to, dest string) string {
+			return row(event, from, own, own, "6", "DestChannel", to, "DestUniqueid", dest, "DestLinkedid", own, "DialStatus", "ANSWER").String() + "\r\n"
+		}
+		f.Send(row("Newchannel", "PJSIP/801-1", own, own, "0").String() + "\r\n" + dial("DialBegin", "", "PJSIP/801-1", own) + dial("DialEnd", "", "PJSIP/801-1", own) +
+			row("Newchannel", "PJSIP/802-1", other, own, "0").String() + "\r\n" + dial("DialBegin", "PJSIP/801-1", "PJSIP/802-1", other) + dial("DialEnd", "PJSIP/801-1", "PJSIP/802-1", other))
+		f.Wait("AbsoluteTimeout")
+		if a := f.Wait("AbsoluteTimeout"); a.Get("Timeout") != "2" {
+			t.Fatalf("the last limit is %s s", a.Get("Timeout"))
+		}
+		f.Send(row("Hangup", "PJSIP/802-1", other, own, "6").String() + "\r\n" + row("Hangup", "PJSIP/801-1", own, own, "6").String() + "\r\n")
 	}
 }

@@ -34,11 +34,12 @@ type run struct {
 	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
 	wg       sync.WaitGroup
 	retry    *time.Timer
+	limiting map[string]chan struct{} // by channel: closed when the limit put to it last has been answered
 }
 
 // Run follows the client's stream until it ends. The client must be run by the caller.
 func (s *Switch) Run(ctx context.Context) error {
-	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour)}
+	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), limiting: map[string]chan struct{}{}}
 	r.retry.Stop()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
