@@ -41,6 +41,8 @@ func failure(err error, notFound string) error {
 		e.Status, e.Message = http.StatusNotFound, "No such channel"
 	case errors.Is(err, pbx.ErrState):
 		e.Status, e.Message = http.StatusConflict, "the call is not in a state for this"
+	case errors.Is(err, pbx.ErrUnreached):
+		e.Status, e.Message = http.StatusConflict, "dst is busy or cannot be reached"
 	case errors.Is(err, pbx.ErrNotRegistered):
 		e.Status, e.Message = http.StatusConflict, "extension is not registered"
 	case errors.Is(err, pbx.ErrOffline):

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,12 +87,12 @@ func (r *recorder) Write(p []byte) (int, error) {
 // not done, but for an unknown outcome, which is remembered too because it must not be repeated.
 func (a *API) once(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		key := c.Request().Header.Get("Idempotency-Key")
+		key, err := onceKey(c.Request().Header.Values("Idempotency-Key"))
+		if err != nil {
+			return err
+		}
 		if key == "" {
 			return next(c)
-		}
-		if len(key) > longestKey {
-			return &httpd.Error{Status: http.StatusBadRequest, Message: "Idempotency-Key: too long"}
 		}
 		p, err := httpd.ReadParams(c)
 		if err != nil {
@@ -105,6 +106,25 @@ func (a *API) once(next echo.HandlerFunc) echo.HandlerFunc {
 		defer outlast(c)()
 		return a.record(c, first, next)
 	}
+}
+
+// onceKey checks the key of a request; "" is none.
+func onceKey(given []string) (string, error) {
+	if len(given) == 0 {
+		return "", nil
+	}
+	fault := ""
+	switch key := given[0]; {
+	case len(given) > 1:
+		fault = "given twice"
+	case len(key) > longestKey:
+		fault = "too long"
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
+		fault = "not printable ASCII"
+	default:
+		return key, nil
+	}
+	return "", &httpd.Error{Status: http.StatusBadRequest, Message: "Idempotency-Key: " + fault}
 }
 
 // outlast lets a request go on when its client goes away, who will ask again what became of it. Its deadline stays.

@@ -147,6 +147,13 @@ func (f *asterisk) handleCalls() {
 	for action, bridge := range map[string]string{"Atxfer": "b3", "CancelAtxfer": "b1"} { // 808 goes to consult and comes back
 		f.Handle(action, func(s *amitest.Session, a ami.Action) {
 			done(s, a)
+			half := []string{"Channel", "Local/810@from-internal-00000002;1", "Uniqueid", "1795286308.9", "Linkedid", "1795286308.1", "ChannelState", "5"}
+			if bridge == "b3" {
+				s.Event("Newchannel", half...)
+				s.Event("BridgeEnter", append(half, "BridgeUniqueid", bridge)...)
+			} else {
+				s.Event("Hangup", half...)
+			}
 			s.Event("BridgeEnter", "Channel", a.Get("Channel"), "Uniqueid", "1795286308.1", "Linkedid", "1795286308.1", "BridgeUniqueid", bridge)
 		})
 	}

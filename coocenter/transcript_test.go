@@ -157,7 +157,7 @@ func TestNothingIsStoredWithoutAReceiver(t *testing.T) {
 		t.Error("Off is true with a receiver")
 	}
 	r.play(filepath.Join(captures, "22-internal-busy.ami"))
-	if diff := cmp.Diff([]string{"dialbegin", "dialend", "cdr", "cdr", "hangup"}, kinds(r.stored())); diff != "" {
+	if diff := cmp.Diff([]string{"dialbegin", "dialend", "cdr", "cdr", "hangup", "cc_cdr"}, kinds(r.stored())); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 }
@@ -199,7 +199,7 @@ func TestPush(t *testing.T) {
 		if err != nil {
 			return // the sender went away
 		}
-		var event struct{ Uniqueid, Exten string }
+		var event struct{ Uniqueid, UUID, Exten string }
 		if err := json.Unmarshal(body, &event); err != nil {
 			t.Errorf("body %q: %v", body, err)
 		}
@@ -215,7 +215,8 @@ func TestPush(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		bodies[id] = string(body)
-		order[event.Uniqueid+event.Exten] = append(order[event.Uniqueid+event.Exten], id)
+		key := event.Uniqueid + event.UUID + event.Exten
+		order[key] = append(order[key], id)
 	}))
 	defer receiver.Close()
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()

@@ -13,11 +13,11 @@ import (
 // ErrNoQueue says that a queue does not exist.
 var ErrNoQueue = errors.New("no such queue")
 
-// agent checks what all verbs about agents need: the number, the picture, and the queue where one is named.
-func (s *Switch) agent(n Exten, queue QueueName) (*Rules, error) {
+// agent checks what all verbs about agents need: the number, which field names, the picture, and the queue where one is named.
+func (s *Switch) agent(field string, n Exten, queue QueueName) (*Rules, error) {
 	rules := s.state.rules
 	if !rules.isExten(string(n)) {
-		return nil, &InvalidError{Field: "extension", Reason: "not an extension number"}
+		return nil, &InvalidError{Field: field, Reason: "not an extension number"}
 	}
 	if !s.synced {
 		return nil, ErrOffline
@@ -32,7 +32,7 @@ func (s *Switch) agent(n Exten, queue QueueName) (*Rules, error) {
 // ErrNotFound (it is no member there), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Pause(ctx context.Context, n Exten, queue QueueName, paused bool, reason string) error {
 	s.mu.RLock()
-	_, err := s.agent(n, queue)
+	_, err := s.agent("member", n, queue)
 	places := s.state.places(n, queue)
 	s.mu.RUnlock()
 	if err != nil {
@@ -72,8 +72,9 @@ func (m *Member) pausedByLeave() bool { return m.Static && m.Paused && m.Reason 
 // ErrNotFound (no such extension), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 	s.mu.RLock()
-	rules, err := s.agent(n, queue)
-	x, places := s.state.extens[n], s.state.places(n, queue)
+	rules, err := s.agent("extension", n, queue)
+	phone, _ := s.state.phoneOf(n)
+	places := s.state.places(n, queue)
 	s.mu.RUnlock()
 	switch {
 	case err != nil:
@@ -82,10 +83,10 @@ func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 		return s.Pause(ctx, n, queue, false, "")
 	case len(places) > 0:
 		return nil
-	case x == nil || x.device == "":
+	case phone == "":
 		return fmt.Errorf("%w: extension %s", ErrNotFound, n)
 	}
-	device := rules.withTechnology(x.device)
+	device := rules.withTechnology(phone)
 	_, err = s.client.Do(ctx, ami.NewAction("QueueAdd", "Queue", string(queue), "Interface", rules.memberInterface(device, n),
 		"MemberName", string(n), "StateInterface", device, "Penalty", "0"))
 	if err != nil && !refusedWith(err, "Already there") {
@@ -113,7 +114,7 @@ func refusedWith(err error, text string) bool {
 // is paused instead, and static tells so. Errors are those of Pause.
 func (s *Switch) Leave(ctx context.Context, n Exten, queue QueueName) (static bool, err error) {
 	s.mu.RLock()
-	_, err = s.agent(n, queue)
+	_, err = s.agent("extension", n, queue)
 	places := s.state.places(n, queue)
 	s.mu.RUnlock()
 	if err != nil {

@@ -98,8 +98,11 @@ func (c *Channel) fill(m ami.Message) {
 	c.Context, c.Exten = m.Get("Context"), m.Get("Exten")
 }
 
-// up is the number of the channel state "Up" (include/asterisk/channelstate.h).
-const up = "6"
+// Numbers of the channel states "Ringing" and "Up" (include/asterisk/channelstate.h).
+const (
+	ringing = "5"
+	up      = "6"
+)
 
 func channelFrom(m ami.Message, at time.Time) *channel {
 	ch := &channel{Channel: Channel{Name: m.Get("Channel"), ID: m.Get("Uniqueid"), Linked: m.Get("Linkedid"), Created: at}}

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -42,4 +43,22 @@ func (s *Switch) stir() {
 		close(w)
 	}
 	s.watchers = s.watchers[:0]
+}
+
+// confirmPatience is how long Asterisk may take to end or to move a channel after it has said that it will.
+const confirmPatience = 3 * time.Second
+
+// confirm waits for the effect of an action that Asterisk has accepted and that may come to nothing: a channel which is told to
+// end may stay. ErrUnknown when it was not seen.
+func (s *Switch) confirm(ctx context.Context, n Exten, ok func(*state) bool) error {
+	if s.awaitFor(ctx, confirmPatience, ok) {
+		return nil
+	}
+	return fmt.Errorf("%w: asterisk said that it was done for %s, and it was not seen", ErrUnknown, n)
+}
+
+// over reports whether a channel has ended, but for what the dialplan does after it.
+func (s *state) over(id string) bool {
+	ch := s.channels[id]
+	return ch == nil || ch.Exten == "h"
 }

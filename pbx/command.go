@@ -180,10 +180,9 @@ func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	if ended == 0 {
 		return 0, fmt.Errorf("%w: channel of extension %s", ErrNotFound, n)
 	}
-	s.await(ctx, func(st *state) bool {
-		return !slices.ContainsFunc(ending, func(id string) bool { return st.channels[id] != nil })
+	return ended, s.confirm(ctx, n, func(st *state) bool {
+		return !slices.ContainsFunc(ending, func(id string) bool { return !st.over(id) })
 	})
-	return ended, nil
 }
 
 // channelsOf lists the ids of an extension's channels.

@@ -106,6 +106,14 @@ func (x *extension) state() ExtenState {
 	return s
 }
 
+// phoneOf returns the device of an extension and its state; "" for one that is not known or has none.
+func (s *state) phoneOf(n Exten) (device string, now ExtenState) {
+	if x := s.extens[n]; x != nil && x.device != "" {
+		return x.device, x.state()
+	}
+	return "", Unavailable
+}
+
 // firstDevice returns the first dialable device of a hint such as "PJSIP/801&Custom:DND801".
 func firstDevice(hint string) string {
 	hint, _, _ = strings.Cut(hint, ",") // presence part

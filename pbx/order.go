@@ -34,17 +34,33 @@ func (s *state) limitCall(c *call, leg *Leg) {
 	}
 }
 
-// putLimits sets the limits that the last change asked for. Asterisk keeps them itself from then on.
+// putLimits sets the limits that the last change asked for. Asterisk keeps them itself from then on, and of two for one channel
+// the one that comes last: the second waits for the answer to the first. The caller holds mu.
 func (r *run) putLimits(list []limit) {
 	for _, l := range list {
+		before, done := r.limiting[l.channel], make(chan struct{})
+		r.limiting[l.channel] = done
 		r.wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			a := ami.NewAction("AbsoluteTimeout", "Channel", l.channel, "Timeout", strconv.Itoa(int(l.after/time.Second)))
-			if _, err := r.client.Do(ctx, a); err != nil {
-				r.log.Warn("call limit could not be set", "channel", l.channel, "error", err)
+			if before != nil {
+				<-before
+			}
+			r.putLimit(l)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			close(done)
+			if r.limiting[l.channel] == done {
+				delete(r.limiting, l.channel)
 			}
 		})
+	}
+}
+
+func (r *run) putLimit(l limit) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	a := ami.NewAction("AbsoluteTimeout", "Channel", l.channel, "Timeout", strconv.Itoa(int(l.after/time.Second)))
+	if _, err := r.client.Do(ctx, a); err != nil {
+		r.log.Warn("call limit could not be set", "channel", l.channel, "error", err)
 	}
 }
 

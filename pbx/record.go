@@ -35,15 +35,24 @@ func (s *state) cdr(m ami.Message) {
 
 // record ties a record to its call and tells it.
 func (s *state) record(r CDR) {
-	id, requested := CallID(r.UniqueID), ""
-	switch f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]; {
+	id, requested, o := CallID(r.UniqueID), "", outsideOrder{}
+	f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]
+	switch {
 	case c != nil:
-		id, r.Direction, r.Recording, requested = c.id, s.directionOf(c), c.recording, c.requested
+		id, r.Direction, r.Recording, requested, o = c.id, s.directionOf(c), c.recording, c.requested, c.outsideOrder()
 	case f != nil:
-		id, r.Direction, r.Recording, requested = f.call, f.direction, f.recording, f.requested
+		id, r.Direction, r.Recording, requested, o = f.call, f.direction, f.recording, f.requested, f.outside
 	default:
 		r.Direction = s.directionBy(r)
 	}
+	if o.superfluous(&r) {
+		return
+	}
+	if c != nil && o.unanswered(&r) {
+		c.held = append(c.held, r)
+		return
+	}
+	o.right(&r)
 	if r.Destination == "" || r.Destination == "s" {
 		r.Destination = orElse(requested, r.Destination) // an ordered call that did not come to its dialplan
 	}
@@ -81,6 +90,11 @@ func (s *state) compose(ch *channel, cause string) {
 	r.Disposition = disposition(&ch.Channel, leg, own, cause)
 	r.Destination = orElse(r.Destination, c.requested)
 	r.Direction, r.Recording = s.directionOf(c), c.recording
+	s.composed(c, r)
+}
+
+// composed tells a record that was made here, at once or when it is clear that Asterisk tells none.
+func (s *state) composed(c *call, r CDR) {
 	if s.cdrs != cdrUnknown {
 		s.emit(CallRecorded{Call: c.id, CDR: r})
 		return

@@ -39,11 +39,14 @@ type run struct {
 	began    time.Time   // Asterisk
 	pruned   time.Time
 	noted    time.Time
+	limiting map[string]chan struct{} // by channel: closed when the limit put to it last has been answered
 }
 
 // Run follows the client's stream until it ends. The client must be run by the caller.
 func (s *Switch) Run(ctx context.Context) error {
-	r := &run{Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour)}
+	r := &run{
+		Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour), limiting: map[string]chan struct{}{},
+	}
 	r.retry.Stop()
 	r.alarm.Stop()
 	tick := time.NewTicker(time.Second)

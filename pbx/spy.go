@@ -48,23 +48,34 @@ func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 	if r.By == r.On {
 		return &InvalidError{Field: "src", Reason: "an extension cannot listen to itself"}
 	}
-	_, g, err := s.grip(r.On)
-	if err != nil {
-		return err
-	}
 	s.mu.RLock()
-	x := s.state.extens[r.By]
+	device, phone := s.state.phoneOf(r.By)
 	rules := s.state.rules
 	s.mu.RUnlock()
+	if err := rules.pair(r.By, r.On); err != nil {
+		return err
+	}
+	_, g, err := s.grip(r.On)
 	switch {
-	case !rules.isExten(string(r.By)):
-		return &InvalidError{Field: "src", Reason: "not an extension number"}
-	case x == nil || x.device == "":
+	case err != nil:
+		return err
+	case device == "":
 		return fmt.Errorf("%w: extension %s", ErrNotFound, r.By)
-	case x.state() == Unavailable:
+	case phone == Unavailable:
 		return fmt.Errorf("%w: %s", ErrNotRegistered, r.By)
 	}
-	return s.startSpy(ctx, rules, rules.withTechnology(x.device), g.own.Name, r)
+	return s.startSpy(ctx, rules, rules.withTechnology(device), g.own.Name, r)
+}
+
+// pair checks the numbers of who listens and of who is listened to.
+func (r *Rules) pair(by, on Exten) error {
+	switch {
+	case !r.isExten(string(by)):
+		return &InvalidError{Field: "src", Reason: "not an extension number"}
+	case !r.isExten(string(on)):
+		return &InvalidError{Field: "dst", Reason: "not an extension number"}
+	}
+	return nil
 }
 
 func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel string, r SpyRequest) error {
@@ -145,10 +156,10 @@ func (s *Switch) changeSpy(ctx context.Context, p *spy, channel string, mode Spy
 // ErrForbidden, RefusedError.
 func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	s.mu.RLock()
-	valid, synced := s.state.rules.isExten(string(by)) && s.state.rules.isExten(string(on)), s.synced
+	err, synced := s.state.rules.pair(by, on), s.synced
 	s.mu.RUnlock()
-	if !valid {
-		return &InvalidError{Field: "src or dst", Reason: "not an extension number"}
+	if err != nil {
+		return err
 	}
 	if !synced {
 		return ErrOffline
@@ -161,8 +172,7 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
-	return nil
+	return s.confirm(ctx, by, func(st *state) bool { return st.over(id) })
 }
 
 // spyComes reports whether a listener has been ordered whose channel does not exist yet.

@@ -26,6 +26,7 @@ type call struct {
 	limit      time.Duration // of the conversation, 0 = none; 0 once Asterisk keeps it
 	started    time.Time
 	recording  string
+	held       []CDR // records that wait for its end
 	channels   []*channel
 	legs       []*Leg
 	ids        []string // Uniqueids of all channels that ever belonged to it
@@ -63,6 +64,7 @@ type finished struct {
 	direction Direction
 	recording string
 	requested string
+	outside   outsideOrder
 	at        time.Time
 	ids       []string
 }
@@ -243,12 +245,13 @@ func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at ti
 // endCall tells the one end of a call, and its account, and remembers it for late records.
 func (s *state) endCall(c *call, e CallEnded, at time.Time) {
 	e.Call = s.copyCall(c)
+	s.recordOutside(c, e.Cause)
 	s.emit(e)
 	delete(s.calls, c.id)
 	for _, linked := range c.aliases {
 		delete(s.linked, linked)
 	}
-	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, requested: c.requested, at: s.at}
+	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, requested: c.requested, outside: c.outsideOrder(), at: s.at}
 	for _, id := range c.ids {
 		if s.owners[id] == c { // else it went on to another call
 			delete(s.owners, id)

@@ -15,6 +15,8 @@ var (
 	ErrNoCall = errors.New("no call")
 	// ErrState says that the call is not in a state in which the verb makes sense.
 	ErrState = errors.New("call is not in the right state")
+	// ErrUnreached says that the one who was to be asked is busy or could not be rung. The call is as it was.
+	ErrUnreached = errors.New("number is busy or could not be rung")
 )
 
 // Exists asks Asterisk's dialplan whether a number can be dialled in a context, patterns and includes considered.
@@ -133,18 +135,24 @@ func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
 	if _, err := s.client.Do(ctx, a); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { ch := st.channels[g.own.ID]; return ch == nil || ch.Bridge != g.own.Bridge })
-	return nil
+	return s.confirm(ctx, n, func(st *state) bool { return st.over(g.own.ID) || st.channels[g.own.ID].Bridge != g.own.Bridge })
 }
 
 // consultPatience is how long Asterisk may take to begin an attended transfer: it dials as if somebody pressed the keys,
-// 50 ms each.
-const consultPatience = 4 * time.Second
+// 70 ms each, and then waits whether more come where a longer number would fit too (features.conf, transferdigittimeout,
+// 3 s). ringPatience is how long a number may then take to ring: some trunks never tell that it does, and a dialplan
+// sounds the busy tone for a while before it gives up.
+const (
+	consultPatience = 5 * time.Second
+	digitPatience   = 100 * time.Millisecond
+	ringPatience    = 4 * time.Second
+)
 
 // Consult puts the one whom an extension talks to on hold and lets the extension call a number, so that it can then
-// Complete or Cancel an attended transfer. It returns when Asterisk has begun, because its answer tells nothing: where
-// the dialplan does not let the phone transfer, nothing happens. Errors are those of Transfer; ErrState also when nothing
-// happened, and when the number could not be rung, so that the extension is back with its peer.
+// Complete or Cancel an attended transfer. It returns when that number rings or has answered, because Asterisk's answer tells
+// nothing: where the dialplan does not let the phone transfer, nothing happens, and a number that is busy sends the
+// extension back to its peer some milliseconds later. Errors are those of Transfer; ErrState also when nothing happened,
+// ErrNotRegistered when the number is an extension without a phone, and ErrUnreached when it could not be rung.
 func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 	rules, g, err := s.grip(n)
 	if err != nil {
@@ -153,6 +161,9 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 	if g.peer.ID == "" {
 		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, n)
 	}
+	if s.phoneless(Exten(to)) {
+		return fmt.Errorf("%w: %s", ErrNotRegistered, to)
+	}
 	if err := s.target(ctx, rules, to); err != nil {
 		return err
 	}
@@ -160,18 +171,33 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 		return fmt.Errorf("%w: %s consults already", ErrState, n)
 	}
 	if _, err := s.client.Do(ctx, ami.NewAction("Atxfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)); err != nil {
-		s.takeBack(g.own.ID)
+		_ = s.takeBack(g.own.ID) // the error tells more
 		return translate(err)
 	}
-	s.awaitFor(ctx, consultPatience, func(st *state) bool {
+	s.awaitFor(ctx, consultPatience+time.Duration(len(to))*digitPatience, func(st *state) bool {
 		ch := st.channels[g.own.ID]
 		return ch == nil || ch.consulting || ch.aside == ""
 	})
-	if !s.takeBack(g.own.ID) {
-		return fmt.Errorf("%w: %s did not come to talk to %s", ErrState, n, to)
+	s.awaitFor(ctx, ringPatience, func(st *state) bool {
+		ch := st.channels[g.own.ID]
+		return ch == nil || !ch.consulting || st.rings(st.peerOf(ch))
+	})
+	if err := s.takeBack(g.own.ID); err != nil {
+		return fmt.Errorf("%w: %s to %s", err, n, to)
 	}
 	return nil
 }
+
+// phoneless reports whether a number is an extension for which no phone is registered.
+func (s *Switch) phoneless(n Exten) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	device, phone := s.state.phoneOf(n)
+	return device != "" && phone == Unavailable
+}
+
+// rings reports whether a channel rings or has answered.
+func (s *state) rings(ch *channel) bool { return ch != nil && (ch.State == ringing || ch.State == up) }
 
 // putAside notes that a channel is about to leave its peer; false when it has done so already, or has no peer any more.
 func (s *Switch) putAside(g grip) bool {
@@ -185,18 +211,22 @@ func (s *Switch) putAside(g grip) bool {
 	return true
 }
 
-// takeBack forgets what putAside noted, unless the channel has really left: that is reported.
-func (s *Switch) takeBack(id string) (left bool) {
+// takeBack forgets what putAside noted, unless the channel has really left: then there is no error. ErrUnreached is one
+// that has left and come back, ErrState one that never left or has ended.
+func (s *Switch) takeBack(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.state.channels[id]
-	if ch == nil {
-		return false
+	switch {
+	case ch == nil:
+		return ErrState
+	case ch.consulting:
+		return nil
+	case ch.aside == "":
+		return ErrUnreached
 	}
-	if !ch.consulting {
-		ch.aside = ""
-	}
-	return ch.consulting
+	ch.aside = ""
+	return ErrState
 }
 
 // consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
@@ -246,8 +276,7 @@ func (s *Switch) Complete(ctx context.Context, n Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	s.await(ctx, func(st *state) bool { return st.channels[id] == nil })
-	return nil
+	return s.confirm(ctx, n, func(st *state) bool { return st.over(id) })
 }
 
 // Cancel ends an attended transfer by going back: the one consulted is released and the extension talks to the first one

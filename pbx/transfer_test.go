@@ -19,6 +19,8 @@ func consultRig(t *testing.T, bridges ...string) (*rig, *fake) {
 	f.Handle("Atxfer", func(s *amitest.Session, a ami.Action) {
 		s.Respond(a, "Success", "Message", "Atxfer successfully queued")
 		for _, b := range bridges {
+			s.Message(row("Newchannel", "Local/801@from-internal-1;1", "1.9", "1.1", ringing))
+			s.Message(row("BridgeEnter", "Local/801@from-internal-1;1", "1.9", "1.1", ringing, "BridgeUniqueid", "b3"))
 			s.Message(row("BridgeEnter", a.Get("Channel"), "1.2", "1.1", "6", "BridgeUniqueid", b))
 		}
 	})
@@ -32,7 +34,7 @@ func consultRig(t *testing.T, bridges ...string) (*rig, *fake) {
 func TestConsultationThatFailed(t *testing.T) {
 	r, f := consultRig(t, "b3", "b1") // the one asked is busy: 802 is back with its peer
 	ctx := context.Background()
-	if err := r.sw.Consult(ctx, "802", "803"); !errors.Is(err, ErrState) {
+	if err := r.sw.Consult(ctx, "802", "801"); !errors.Is(err, ErrUnreached) {
 		t.Errorf("Consult = %v", err)
 	}
 	if err := r.sw.Complete(ctx, "802"); !errors.Is(err, ErrState) {
@@ -50,7 +52,7 @@ func TestConsultationThatFailed(t *testing.T) {
 func TestConsultationThatEndsLater(t *testing.T) {
 	r, f := consultRig(t, "b3")
 	ctx := context.Background()
-	if err := r.sw.Consult(ctx, "802", "803"); err != nil {
+	if err := r.sw.Consult(ctx, "802", "801"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.sw.Consult(ctx, "802", "804"); !errors.Is(err, ErrState) {
@@ -70,10 +72,21 @@ func TestConsultationThatEndsLater(t *testing.T) {
 // TestConsultationThatNeverBegins is a phone that the dialplan does not let transfer: Asterisk says that it will.
 func TestConsultationThatNeverBegins(t *testing.T) {
 	r, _ := consultRig(t)
-	if err := r.sw.Consult(context.Background(), "802", "803"); !errors.Is(err, ErrState) {
+	if err := r.sw.Consult(context.Background(), "802", "801"); !errors.Is(err, ErrState) {
 		t.Errorf("Consult = %v", err)
 	}
 	if err := r.sw.Complete(context.Background(), "802"); !errors.Is(err, ErrState) {
 		t.Errorf("Complete = %v", err)
+	}
+}
+
+// TestConsultationOfNobody is an extension without a phone: nothing is done to the call.
+func TestConsultationOfNobody(t *testing.T) {
+	r, f := consultRig(t, "b3")
+	if err := r.sw.Consult(context.Background(), "802", "803"); !errors.Is(err, ErrNotRegistered) {
+		t.Errorf("Consult = %v", err)
+	}
+	if n := len(f.Received("Atxfer")) + len(f.Received("Getvar")); n != 0 {
+		t.Errorf("%d actions reached asterisk", n)
 	}
 }

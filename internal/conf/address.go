@@ -166,7 +166,12 @@ func (v networks) set(t string) error {
 
 func parseNetwork(t string) (netip.Prefix, bool) {
 	if p, err := netip.ParsePrefix(t); err == nil {
-		return p.Masked(), true
+		if !p.Addr().Is4In6() {
+			return p.Masked(), true
+		}
+		// a client is known by its IPv4 address, which no network of mapped ones contains
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		return p.Masked(), p.IsValid()
 	}
 	a, err := netip.ParseAddr(t)
 	if err != nil || a.Zone() != "" {

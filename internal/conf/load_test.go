@@ -66,7 +66,7 @@ hangup_legs = ALL
 tls_port = 0
 tls_cert = c.pem
 tls_key = k.pem
-allow = 10.1.2.3/8, 192.0.2.7, ::1
+allow = 10.1.2.3/8, 192.0.2.7, ::1, ::ffff:172.16.0.1/108
 auth_failures = 5 / s
 [log]
 level = DEBUG
@@ -95,7 +95,7 @@ level = DEBUG
 	if c.General.Timezone.String() != "Asia/Shanghai" {
 		t.Errorf("time zone %v", c.General.Timezone)
 	}
-	if got := fmt.Sprint(c.HTTP.Allow); got != "[10.0.0.0/8 192.0.2.7/32 ::1/128]" {
+	if got := fmt.Sprint(c.HTTP.Allow); got != "[10.0.0.0/8 192.0.2.7/32 ::1/128 172.16.0.0/12]" {
 		t.Errorf("allow %s", got)
 	}
 }
@@ -216,6 +216,7 @@ func TestBadValues(t *testing.T) {
 		{"http", "tls_port = on", "or off"},
 		{"http", "allow = 10.0.0.0/33", "is no network"},
 		{"http", "allow = fe80::1%eth0", "is no network"},
+		{"http", "allow = ::ffff:10.0.0.0/8", "is no network"},
 		{"http", "allow =", "is empty"},
 		{"http", "auth_failures = 20", "is no rate"},
 		{"http", "auth_failures = 0/min", "is no rate"},

@@ -223,15 +223,38 @@ func TestAttendedTransfer(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		b := setUp(t, version, lab.Options{}, bridge.Options{})
 		p := map[string]*phone.Phone{}
-		for _, n := range []string{"801", "802", "803"} {
+		for _, n := range []string{"801", "802", "803", "804"} {
 			p[n] = b.phone(n)
 		}
-		b.idle("801", "802", "803")
+		out := b.trunk()
+		b.idle("801", "802", "803", "804")
 		c := b.talk(p["801"], p["802"])
 		at802 := b.incoming(p["802"])
 		b.must(c.Heard(b.within(5*time.Second), 20))
 		b.refuses(409, "extensions/transfer", "the call is not in a state for this", "type", "complete", "src", "802")
-		b.does("extensions/transfer", "tansfer extension success", "type", "attended", "dst", "803", "src", "802")
+		// Nobody is there to be asked: the call goes on as if nothing had been.
+		unasked := func(message, dst string) {
+			t.Helper()
+			b.refuses(409, "extensions/transfer", message, "type", "attended", "dst", dst, "src", "802")
+			b.refuses(409, "extensions/transfer", "the call is not in a state for this", "type", "complete", "src", "802")
+			b.must(c.Heard(b.within(5*time.Second), 20))
+			b.must(at802.Heard(b.within(5*time.Second), 20))
+		}
+		for range 5 { // by chance it would be one or the other
+			p["804"].Behave(phone.Behaviour{Status: 486})
+			unasked("dst is busy or cannot be reached", "804")
+		}
+		unasked("extension is not registered", "820")
+		out.BehaveFor("02155551111", phone.Behaviour{Status: 486})
+		unasked("dst is busy or cannot be reached", "02155551111")
+		// It rings and is refused then: that is what the one who asks hears.
+		p["804"].Behave(phone.Behaviour{RingFor: 500 * time.Millisecond, Status: 486})
+		b.does("extensions/transfer", "tansfer extension success", "type", "attended", "dst", "804", "src", "802")
+		b.eventually("802 to be back and ask once more", func() bool {
+			code, _, err := b.d.Post(b.ctx, api+"extensions/transfer", "type", "attended", "dst", "803", "src", "802")
+			b.must(err)
+			return code == http.StatusOK
+		})
 		at803 := b.incoming(p["803"])
 		b.must(at803.Heard(b.within(5*time.Second), 20))
 		b.does("extensions/transfer", "tansfer extension success", "type", "cancel", "src", "802")
@@ -304,6 +327,39 @@ func TestSpy(t *testing.T) {
 	})
 }
 
+// TestSpyOnAnAgent listens to calls that a queue has brought: to a member that is a phone, and to one behind a Local channel.
+func TestSpyOnAnAgent(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{}, bridge.Options{Extra: "[calls]\nqueue_member = Local/{exten}@from-internal/n\n"})
+		b.phone("801")
+		b.phone("803")
+		b.phone("805")
+		out := b.trunk()
+		b.idle("801", "803", "805")
+		b.does("queues/agent-login", "login extension success", "extension", "805", "queue", "631")
+		b.cli("dialplan add extension 02188880031,1,Queue,631 into from-trunk")
+		for number, agent := range map[string]string{"02188880003": "803", "02188880031": "805"} {
+			c, err := out.DialWith(b.ctx, number, phone.DialOptions{Number: "02155554444"})
+			b.must(err)
+			b.eventually(agent+" to talk", func() bool { return b.stateOf(agent) == "1" })
+			b.must(c.Heard(b.within(5*time.Second), 20))
+			b.does("extensions/extenSpy", "spy extension success", "dst", agent, "src", "801")
+			b.eventually("801 to listen, and to whisper", func() bool { // 409 before it has answered
+				code, _, err := b.d.Post(b.ctx, api+"extensions/extenSpy", "dst", agent, "src", "801", "mode", "whisper")
+				b.must(err)
+				return code == http.StatusOK
+			})
+			b.does("extensions/extenSpy", "spy extension success", "dst", agent, "src", "801", "mode", "off")
+			b.eventually("801 to be free", func() bool { return b.stateOf("801") == "0" })
+			if c.State() != phone.Answered {
+				t.Error("the call listened to has ended")
+			}
+			b.must(c.Hangup(b.ctx))
+			b.eventually(agent+" to be free", func() bool { return b.stateOf(agent) == "0" })
+		}
+	})
+}
+
 // TestClickToDialInFull tries what else an order may say, and orders that fail.
 func TestClickToDialInFull(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
@@ -340,6 +396,14 @@ func TestClickToDialInFull(t *testing.T) {
 		b.refuses(404, "extensions/click-number", "Extension does not exist.", "src", "801", "dst", "999")
 		b.refuses(400, "extensions/click-number", "dst: number may not be dialled", "src", "801", "dst", "80 2")
 
+		// Another number is shown, and is the caller of the records.
+		p["801"].Behave(phone.Behaviour{})
+		p["802"].Behave(phone.Behaviour{HangupAfter: 300 * time.Millisecond})
+		shown := order("src", "801", "dst", "802", "callerid", "02188880001")
+		if got := b.incoming(p["802"]).Info().Remote.Number; got != "02188880001" {
+			t.Errorf("the called phone shows %q", got)
+		}
+		has(ended(shown), "cdr 02188880001>802 ANSWERED ")
 		// The limit ends the conversation.
 		p["801"].Behave(phone.Behaviour{})
 		p["802"].Behave(phone.Behaviour{})
