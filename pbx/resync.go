@@ -219,20 +219,19 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 func (s *state) reconcileChannels(list []ami.Message, f fates, gap *gap) {
 	live := make(map[string]bool, len(list))
 	for _, m := range list {
-		if isPseudo(m.Get("Channel")) {
-			continue
-		}
-		id := m.Get("Uniqueid")
-		live[id] = true
-		if s.channels[id] != nil || !f.born[id] {
-			s.reconcileChannel(m)
-		}
+		live[m.Get("Uniqueid")] = true
 	}
 	dead := map[*channel]time.Time{}
 	for id, ch := range s.channels {
 		if !live[id] && !f.ending[id] {
 			dead[ch] = gap.endOf(ch)
-			ch.call.finishChannel(id, dead[ch]) // before the end of one channel ends what another one was in
+			ch.call.finishChannel(id, dead[ch]) // before a change of another channel ends what it was in
+			ch.leaving = true
+		}
+	}
+	for _, m := range list {
+		if id := m.Get("Uniqueid"); !isPseudo(m.Get("Channel")) && (s.channels[id] != nil || !f.born[id]) {
+			s.reconcileChannel(m)
 		}
 	}
 	for ch, at := range dead {
