@@ -10,9 +10,14 @@ import (
 // date is the form of times in this dialect, local to the PBX.
 const date = "2006-01-02 15:04:05"
 
-// callCentreRecord is the call log of C7. Only holdTime and pauseTime are numbers.
+// callCentreRecord is the call log of C7.
 type callCentreRecord struct {
-	Event          string `json:"event"`
+	Event string `json:"event"`
+	callFields
+}
+
+// callFields are what the call log, pushed or asked for, tells of a call. Only holdTime and pauseTime are numbers.
+type callFields struct {
 	UUID           string `json:"uuid"`
 	Caller         string `json:"caller"`
 	Called         string `json:"called"`
@@ -37,9 +42,9 @@ type callCentreRecord struct {
 	IVRName        string `json:"ivrName"`
 	IVRDTMF        string `json:"ivrDtmf"`
 	FWType         string `json:"fwType"`
-	ForwardNumber  string `json:"forwardNumber"`
 	Score          string `json:"score"`
 	TrunkNumber    string `json:"trunkNumber"`
+	ForwardNumber  string `json:"forwardNumber"`
 	FilePath       string `json:"filePath"`
 	MissCause      string `json:"missCause"`
 	MAC            string `json:"mac"`
@@ -49,9 +54,9 @@ type callCentreRecord struct {
 const linkLost = "LINK_LOST"
 
 // closed renders the account of a call.
-func (r *Rules) closed(a *pbx.Account) callCentreRecord {
-	c := callCentreRecord{
-		Event: "cc_cdr", UUID: string(a.ID), Caller: a.Caller, Called: a.Called, QueueCode: string(a.Queue), AgentCode: string(a.Agent),
+func (r *Rules) closed(a *pbx.Account) callFields {
+	c := callFields{
+		UUID: string(a.ID), Caller: a.Caller, Called: a.Called, QueueCode: string(a.Queue), AgentCode: string(a.Agent),
 		CallType: way(a.Direction), CDRState: stage(a.Stage), HangupSide: side(a.Side), HangupCause: a.CauseText,
 		StartTime: a.Start.In(r.Location).Format(date), EndTime: a.End.In(r.Location).Format(date),
 		Duration: count(a.Duration), QueueTime: count(a.Waiting), FeedbackTime: count(a.Feedback), RingTime: count(a.Ring),

@@ -28,8 +28,11 @@ type CallFilter struct {
 	Limit     int    // at most this many, 0 = 100
 }
 
-// Ended returns ended calls in the order in which they were told, which is nearly that of their ends.
+// Ended returns ended calls in the order in which they were told, which is nearly that of their ends. Errors: InvalidError.
 func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
+	if f.Exten != "" && !s.isExten(f.Exten) {
+		return nil, &InvalidError{Field: "extension", Reason: "not an extension number"}
+	}
 	query, args := f.query()
 	var list []EndedCall
 	err := each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
@@ -45,6 +48,12 @@ func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
 		return nil, fmt.Errorf("ended calls: %w", err)
 	}
 	return list, nil
+}
+
+func (s *Switch) isExten(n Exten) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.rules.isExten(string(n))
 }
 
 func (f *CallFilter) query() (query string, args []any) {
