@@ -1,7 +1,6 @@
 package coocenter
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -176,21 +175,20 @@ func yesOrNo(p httpd.Params, name string) (*bool, error) {
 	return &yes, nil
 }
 
+const noSuchCall = "No such call"
+
 // oneCall tells all of one call, whether it lives or has ended.
 func (a *API) oneCall(c echo.Context) error {
-	id, err := httpd.PathParam(c, "*")
-	if err != nil {
-		return err
-	}
 	if _, err := httpd.ReadParams(c); err != nil {
 		return err
 	}
-	call, open, err := a.sw.Account(c.Request().Context(), pbx.CallID(id))
-	if errors.Is(err, pbx.ErrNotFound) {
-		return failure(err, "No such call")
+	id, err := httpd.PathParam(c, "*")
+	if err != nil || len(id) > longestID {
+		return &httpd.Error{Status: http.StatusNotFound, Message: noSuchCall}
 	}
+	call, open, err := a.sw.Account(c.Request().Context(), pbx.CallID(id))
 	if err != nil {
-		return failure(err, "")
+		return failure(err, noSuchCall)
 	}
 	return success(c, "Call will follow", a.rules.Load().story(&call.Account, open))
 }

@@ -301,6 +301,26 @@ func TestTimesAreOfThePBX(t *testing.T) {
 	}
 }
 
+// TestLongParameters holds the longest text that is read of each parameter, and of a call's id.
+func TestLongParameters(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{})
+	long := strings.Repeat("1", 8193)
+	for path, names := range map[string][]string{
+		pathEnded:  {"after", "limit", "from", "to", "extension", "queue", "direction", "answered", "number"},
+		pathEvents: {"after", "limit", "event", "uniqueid"},
+	} {
+		for _, name := range names {
+			r.expect(400, name+" is longer than 8192 bytes", http.MethodPost, path, name+"="+long)
+			if w := r.request(http.MethodPost, path, name+"="+long[1:]); w.Code != 400 && name+path != "after"+pathEvents {
+				t.Errorf("%s of 8192 bytes: %d %s", name, w.Code, w.Body)
+			}
+		}
+	}
+	r.expect(404, "No such event", http.MethodPost, pathEvents, "after="+long[1:])
+	r.expect(404, "No such call", http.MethodGet, pathEnded+"/"+long, "")
+	r.expect(404, "No such call", http.MethodGet, pathEnded+"/"+long[:151], "")
+}
+
 // TestLongAccountsAreBounded lists calls with as many spans as are kept of one: what is in memory for an answer does not grow
 // with them.
 func TestLongAccountsAreBounded(t *testing.T) {
