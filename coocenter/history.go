@@ -55,7 +55,7 @@ func (a *API) endedCalls(c echo.Context) error {
 }
 
 // accountsAtOnce bounds how many whole accounts are in memory: one of a long conference is much larger than its row.
-const accountsAtOnce = 50
+const accountsAtOnce = 20
 
 // rows reads calls, and the place of the last one.
 func (a *API) rows(c echo.Context, f pbx.CallFilter) (rows []callRow, last int64, err error) {
