@@ -83,7 +83,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	}
 	zone := d.cfg.General.Timezone
 	d.api = coocenter.NewAPI(coocenter.APIOptions{
-		Switch: d.sw, Numbers: d.numbers, Failures: d.failures, Rules: coocenterRules(d.cfg),
+		Switch: d.sw, Numbers: d.numbers, Outbox: d.outbox, Failures: d.failures, Rules: coocenterRules(d.cfg),
 		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
 	})
 	registry := prometheus.NewRegistry()

@@ -9,9 +9,14 @@ import (
 // date is the form of times in this dialect, local to the PBX.
 const date = "2006-01-02 15:04:05"
 
-// callCentreRecord is the call log of C7. Only holdTime and pauseTime are numbers.
+// callCentreRecord is the call log of C7.
 type callCentreRecord struct {
-	Event          string `json:"event"`
+	Event string `json:"event"`
+	callFields
+}
+
+// callFields are what the call log, pushed or asked for, tells of a call. Only holdTime and pauseTime are numbers.
+type callFields struct {
 	UUID           string `json:"uuid"`
 	Caller         string `json:"caller"`
 	Called         string `json:"called"`
@@ -36,9 +41,9 @@ type callCentreRecord struct {
 	IVRName        string `json:"ivrName"`
 	IVRDTMF        string `json:"ivrDtmf"`
 	FWType         string `json:"fwType"`
-	ForwardNumber  string `json:"forwardNumber"`
 	Score          string `json:"score"`
 	TrunkNumber    string `json:"trunkNumber"`
+	ForwardNumber  string `json:"forwardNumber"`
 	FilePath       string `json:"filePath"`
 	MissCause      string `json:"missCause"`
 	MAC            string `json:"mac"`
@@ -48,10 +53,10 @@ type callCentreRecord struct {
 const linkLost = "LINK_LOST"
 
 // closed renders the account of a call.
-func (r *Rules) closed(a *pbx.Account) callCentreRecord {
+func (r *Rules) closed(a *pbx.Account) callFields {
 	t := secondsOf(a)
-	c := callCentreRecord{
-		Event: "cc_cdr", UUID: string(a.ID), Caller: a.Caller, Called: a.Called, QueueCode: string(a.Queue), AgentCode: string(a.Agent),
+	c := callFields{
+		UUID: string(a.ID), Caller: a.Caller, Called: a.Called, QueueCode: string(a.Queue), AgentCode: string(a.Agent),
 		CallType: way(a.Direction), CDRState: stage(a.Stage), HangupSide: side(a.Side), HangupCause: a.CauseText,
 		StartTime: a.Start.In(r.Location).Format(date), EndTime: a.End.In(r.Location).Format(date),
 		Duration: strconv.Itoa(t.duration), QueueTime: strconv.Itoa(t.waiting), FeedbackTime: strconv.Itoa(t.feedback), RingTime: strconv.Itoa(t.ring),

@@ -13,6 +13,7 @@ import (
 	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
+	"github.com/dialbridge/dialbridge/webhook"
 )
 
 // Prefix is where all routes of the dialect begin.
@@ -22,7 +23,8 @@ const Prefix = "/coocenter-api"
 type APIOptions struct {
 	Switch   *pbx.Switch
 	Numbers  *blacklist.Numbers
-	Failures *httpd.Limiter // by address, shared by all dialects
+	Outbox   *webhook.Outbox // its events can be read again
+	Failures *httpd.Limiter  // by address, shared by all dialects
 	Rules    Rules
 	Now      func() time.Time // in the time zone in which the token's day is counted
 	Logger   *slog.Logger
@@ -32,6 +34,7 @@ type APIOptions struct {
 type API struct {
 	sw       *pbx.Switch
 	numbers  *blacklist.Numbers
+	outbox   *webhook.Outbox
 	failures *httpd.Limiter
 	log      *slog.Logger
 	now      func() time.Time
@@ -41,7 +44,7 @@ type API struct {
 
 // NewAPI makes the dialect's routes.
 func NewAPI(o APIOptions) *API {
-	a := &API{sw: o.Switch, numbers: o.Numbers, failures: o.Failures, log: o.Logger, now: o.Now, answers: newAnswers()}
+	a := &API{sw: o.Switch, numbers: o.Numbers, outbox: o.Outbox, failures: o.Failures, log: o.Logger, now: o.Now, answers: newAnswers()}
 	a.rules.Store(&o.Rules)
 	return a
 }
@@ -98,6 +101,10 @@ func (a *API) routes() []route {
 		{post, "/blacklist/create", a.blacklistCreate},
 		{[]string{http.MethodDelete, http.MethodPost}, "/blacklist/delete", a.blacklistDelete},
 		{[]string{http.MethodGet, http.MethodHead}, "/monitor/*", a.recording},
+		// ours
+		{read, "/calls", a.endedCalls},
+		{read, "/calls/*", a.oneCall},
+		{read, "/events", a.pushedEvents},
 		// the newer paths of the same vendor
 		{post, "/plugin-asterisk/extension/click-number", a.once(a.clickNumber)},
 		{post, "/plugin-asterisk/extension/hangup", a.hangup},

@@ -130,7 +130,7 @@ func (r *Rules) translate(o pbx.Occurrence) (e webhook.Event, ok bool, err error
 		e.Weight, e.TTL, body = weightIVR, true, r.menuLeft(ev)
 	case pbx.CallClosed:
 		identify(&e, "cc_cdr", string(ev.Account.ID))
-		e.Weight, body = webhook.Never, r.closed(&ev.Account)
+		e.Weight, body = webhook.Never, callCentreRecord{Event: e.Kind, callFields: r.closed(&ev.Account)}
 	case pbx.CallRecorded:
 		c := ev.CDR // its id does not depend on the call: a record read from Asterisk's file may not be tied to it any more
 		identify(&e, "cdr", "", c.UniqueID, c.Channel, c.DestinationChannel, c.LastApplication, c.Start, c.Answer, c.End, c.Disposition)

@@ -50,7 +50,7 @@ func TestExchanges(t *testing.T) {
 			}
 			fake := newAsterisk(t)
 			fake.channels = liveChannels()
-			r := newRig(t, fake, rigOptions{}).complete()
+			r := newRig(t, fake, rigOptions{}).complete().history()
 			archive := txtar.Parse(text)
 			played := &txtar.Archive{Comment: archive.Comment}
 			for _, file := range archive.Files {

@@ -168,6 +168,12 @@ var payloads = []struct {
 	{"cdr-empty", nil, "", pbx.CallRecorded{}},
 	{"cdr-unanswered", nil, "", pbx.CallRecorded{Call: "1325747409.260", CDR: unansweredCDR()}},
 	{"cdr-recording-elsewhere", nil, "", pbx.CallRecorded{Call: "1.1", CDR: pbx.CDR{Recording: "/tmp/a.wav", Direction: pbx.Outbound}}},
+	{"cc_cdr-full", nil, "", pbx.CallClosed{Account: fullAccount()}},
+	{"cc_cdr-empty", nil, "", pbx.CallClosed{}},
+	{"cc_cdr-missed", nil, "", pbx.CallClosed{Account: vendorsMiss()}},
+	{"cc_cdr-unusual-text", nil, "", pbx.CallClosed{Account: pbx.Account{
+		Caller: nonUTF8, Called: `"a\b"<&>`, CauseText: "张三\t\u2028", Menu: pbx.Menu{Name: "\x01"}, InMenu: true,
+	}}},
 	{"cdr-unusual-text", nil, "", pbx.CallRecorded{Call: "1.1", CDR: pbx.CDR{CallerID: `"a \"b\" ` + nonUTF8 + `" <808>`, Recording: "/var/spool/asterisk/monitor/张三 \"1\".wav"}}},
 }
 
@@ -215,6 +221,7 @@ func TestWhatIsPushed(t *testing.T) {
 		{pbx.CallEnded{}, true, false},
 		{pbx.CallEnded{Synthetic: true}, true, false},
 		{pbx.CallRecorded{}, true, true},
+		{pbx.CallClosed{}, true, true},
 		{pbx.ExtensionChanged{}, true, true},
 	} {
 		rules := sampleRules()
@@ -245,6 +252,7 @@ func TestDelivery(t *testing.T) {
 		{pbx.DialEnded{Call: "1.1"}, handling{Key: "1.1", Weight: weightDial, TTL: true}},
 		{pbx.CallEnded{Call: call}, handling{Key: "1.1", Weight: weightHangup}},
 		{pbx.CallRecorded{Call: "1.1"}, handling{Key: "1.1", Weight: webhook.Never}},
+		{pbx.CallClosed{Account: pbx.Account{ID: "1.1"}}, handling{Key: "1.1", Weight: webhook.Never}},
 	} {
 		e, _ := translated(t, sampleRules(), "", c.event)
 		if diff := cmp.Diff(c.want, handling{e.Key, e.Weight, e.TTL, e.Newest}); diff != "" {

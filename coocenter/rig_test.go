@@ -32,6 +32,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
+// forEver is how long ended calls are kept: the vendor's samples are of 2018.
+const forEver = 100 * 365 * 24 * time.Hour
+
 // sampleRules are the defaults of api.conf, with a receiver.
 func sampleRules() Rules {
 	return Rules{
@@ -179,6 +182,7 @@ type rig struct {
 	t       *testing.T
 	fake    *asterisk
 	path    string // of the database
+	db      *sqlite.DB
 	sw      *pbx.Switch
 	events  *Events
 	numbers *blacklist.Numbers
@@ -217,10 +221,11 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: o.path, Logger: log})
 	r.must(err)
+	r.db = db
 	options := f.Options()
 	options.Want, options.Logger = pbx.Wanted, log
 	client := ami.New(options)
-	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Logger: log})
+	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Keep: forEver, Logger: log})
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
@@ -229,7 +234,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.numbers, err = blacklist.New(ctx, blacklist.Options{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
 	r.api = NewAPI(APIOptions{
-		Switch: r.sw, Numbers: r.numbers, Failures: httpd.NewLimiter(o.limit, time.Minute), Rules: rules, Now: o.now, Logger: log,
+		Switch: r.sw, Numbers: r.numbers, Outbox: r.outbox, Failures: httpd.NewLimiter(o.limit, time.Minute), Rules: rules, Now: o.now, Logger: log,
 	})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},

@@ -36,6 +36,9 @@ var clock = regexp.MustCompile(`"timestamp":"\d{10}\.\d{6}"`)
 // stay is the daemon's clock in the event of a menu.
 var stay = regexp.MustCompile(`"startTime":"[^"]*","endTime":"[^"]*","duration":"\d+"`)
 
+// secondsText are those of a call log: a capture is played faster than it was.
+var secondsText = regexp.MustCompile(`"(queue|feedback|ivr|ring|hold|talking)Time":("?)\d+"?`)
+
 // tale writes the events as they are stored, one paragraph each. The ids of extensionstatus, which is no part of a call,
 // are left out: they hold the moment.
 func tale(list []webhook.Record) string {
@@ -46,6 +49,7 @@ func tale(list []webhook.Record) string {
 			id = "-"
 		}
 		body := stay.ReplaceAll(clock.ReplaceAll(rec.Body, []byte(`"timestamp":"TIME"`)), []byte(`"startTime":"TIME","endTime":"TIME","duration":"0"`))
+		body = secondsText.ReplaceAll(body, []byte(`"${1}Time":${2}0$2`))
 		fmt.Fprintf(&b, "%s %s %s\n%s\n\n", rec.Kind, rec.Key, id, body)
 	}
 	return b.String()

@@ -173,7 +173,7 @@ func (a *Account) name(s *state, c *call) {
 		caller = string(self)
 	}
 	a.Caller = orElse(c.orderer, caller)
-	talked, rung := a.last(SpanTalk, a.Caller), a.last(SpanRing, a.Caller)
+	talked, rung := a.last(SpanTalk, a.anybody), a.last(SpanRing, a.anybody)
 	reached := orElse(talked.Party, rung.Party)
 	asked := orElse(c.requested, c.first.Dialled)
 	direct := a.Direction != Inbound && a.Queue == "" && !c.had(SpanMenu)
@@ -183,19 +183,25 @@ func (a *Account) name(s *state, c *call) {
 		a.Called = orElse(reached, asked)
 	}
 	if a.Queue != "" {
-		a.Agent = Exten(orElse(string(talked.Exten), string(rung.Exten)))
+		a.Agent = Exten(orElse(string(a.last(SpanTalk, a.colleague).Exten), string(a.last(SpanRing, a.colleague).Exten)))
 	}
 }
 
-// last returns the span of a kind that began last and belongs to another party than the caller.
-func (a *Account) last(kind SpanKind, caller string) Span {
+// last returns the span of a kind that began last among those that are wanted.
+func (a *Account) last(kind SpanKind, wanted func(Span) bool) Span {
 	for _, sp := range slices.Backward(a.Spans) {
-		if sp.Kind == kind && sp.Party != caller && sp.Party != "" {
+		if sp.Kind == kind && wanted(sp) {
 			return sp
 		}
 	}
 	return Span{}
 }
+
+// anybody wants the spans of all but the caller.
+func (a *Account) anybody(sp Span) bool { return sp.Party != "" && sp.Party != a.Caller }
+
+// colleague wants those of extensions.
+func (a *Account) colleague(sp Span) bool { return sp.Exten != "" && a.anybody(sp) }
 
 // had reports whether a call was ever in a span of the kind.
 func (c *call) had(kind SpanKind) bool {

@@ -28,8 +28,11 @@ type CallFilter struct {
 	Limit     int    // at most this many, 0 = 100
 }
 
-// Ended returns ended calls in the order in which they were told, which is nearly that of their ends.
+// Ended returns ended calls in the order in which they were told, which is nearly that of their ends. Errors: InvalidError.
 func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
+	if f.Exten != "" && !s.isExten(f.Exten) {
+		return nil, &InvalidError{Field: "extension", Reason: "not an extension number"}
+	}
 	query, args := f.query()
 	var list []EndedCall
 	err := each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
@@ -47,6 +50,19 @@ func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
 	return list, nil
 }
 
+func (s *Switch) isExten(n Exten) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.rules.isExten(string(n))
+}
+
+// firstOf finds, by the index of ends, where to begin. An account is told when the after-call work is over: lag is more than that
+// may ever take, so that no call which ended later stands before the one found.
+const (
+	firstOf = "seq >= coalesce((SELECT seq FROM pbx_calls WHERE ended >= ? ORDER BY ended LIMIT 1), 9223372036854775807)"
+	lag     = 24 * time.Hour
+)
+
 func (f *CallFilter) query() (query string, args []any) {
 	var b strings.Builder
 	b.WriteString(`SELECT seq, body FROM pbx_calls WHERE seq > ?`)
@@ -57,7 +73,7 @@ func (f *CallFilter) query() (query string, args []any) {
 			args = append(args, values...)
 		}
 	}
-	where(!f.From.IsZero(), "started >= ?", f.From.UnixMilli())
+	where(!f.From.IsZero(), firstOf+" AND started >= ?", f.From.Add(-lag).UnixMilli(), f.From.UnixMilli())
 	where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
 	where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
 	where(f.Queue != "", "queue = ?", f.Queue)

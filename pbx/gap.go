@@ -112,7 +112,7 @@ func (g *gap) unseenCall(s *state, id CallID) Account {
 		a.DID = a.Called
 	}
 	slices.SortStableFunc(a.Spans, func(x, y Span) int { return x.Start.Compare(y.Start) })
-	if talked := a.last(SpanTalk, a.Caller); a.Queue != "" {
+	if talked := a.last(SpanTalk, a.anybody); a.Queue != "" {
 		a.Agent = talked.Exten
 		a.Called = orElse(talked.Party, a.Called)
 	}

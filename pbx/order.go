@@ -85,8 +85,12 @@ func (s *state) originateResponse(m ami.Message) {
 	r.Direction = direction
 	s.emit(CallRecorded{Call: id, CDR: r})
 	s.emit(CallEnded{Call: Call{ID: id, First: first, Direction: direction, Started: o.at}, Cause: "0"})
-	s.tellAccount(Account{
+	a := Account{
 		ID: id, Caller: o.from, Called: o.number, Direction: direction, Side: SideSystem, Cause: "0", CauseText: "Unknown",
 		Start: o.at, End: s.at, Duration: max(0, s.at.Sub(o.at)),
-	})
+	}
+	if n := Exten(o.from); s.extens[n] != nil {
+		a.Agents = []Share{{Exten: n}}
+	}
+	s.tellAccount(a)
 }

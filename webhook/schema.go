@@ -85,7 +85,7 @@ CREATE TABLE webhook_counts (
 ) WITHOUT ROWID;
 CREATE TABLE webhook_revision (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL);
 INSERT INTO webhook_revision (id, n) VALUES (1, 0);
-`}
+`, readSchema}
 
 // tally is what one transaction changes in the counters, by kind. Counting the rows instead would take seconds on a
 // long queue.
