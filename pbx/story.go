@@ -19,7 +19,7 @@ func (s *state) beginRing(c *call, leg *Leg) {
 			sp.Place = waiting.Place
 		}
 	}
-	if !c.talks() {
+	if c.Parted && !c.talks() { // who gives up before the first conversation may do so before Asterisk tells that it rings
 		c.nobodyEnds()
 	}
 	s.begin(c, sp)

@@ -20,8 +20,8 @@ func sceneRefer(b *bench) {
 	w := watch()
 	in := b.incoming(first)
 	b.must(in.Heard(b.within(5*time.Second), 75))
+	talked := w.lap() // Asterisk transfers at once; the phone is told later
 	b.must(in.Refer(b.ctx, "811"))
-	talked := w.lap()
 	at := b.incoming(second)
 	w.lap()
 	b.wait(1500 * time.Millisecond)
@@ -117,8 +117,8 @@ func scenePark(b *bench) {
 	in := b.incoming(first)
 	w := watch()
 	b.must(in.Heard(b.within(5*time.Second), 75))
-	b.must(in.Refer(b.ctx, "700"))
 	talked := w.lap()
+	b.must(in.Refer(b.ctx, "700"))
 	b.wait(1500 * time.Millisecond)
 	space := ""
 	b.eventually("the call to be parked", func() bool {
