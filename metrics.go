@@ -100,7 +100,7 @@ func (m *metrics) outbox(ctx context.Context, put sink) {
 	for _, k := range st.Kinds {
 		put.gauge(m.pending, float64(k.Pending), k.Kind)
 		put.gauge(m.dead, float64(k.Dead), k.Kind)
-		for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "superseded": k.Superseded} {
+		for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "lost": k.Lost, "superseded": k.Superseded} {
 			put.counter(m.ended, float64(n), k.Kind, outcome)
 		}
 	}
