@@ -36,13 +36,14 @@ const defaultConfig = "/etc/dialbridge/api.conf"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := run(ctx, os.Args[1:], program{out: os.Stdout, errs: os.Stderr, environ: os.Environ()})
+	code := run(ctx, os.Args[1:], program{in: os.Stdin, out: os.Stdout, errs: os.Stderr, environ: os.Environ()})
 	stop()
 	os.Exit(code)
 }
 
 // program is what a command may touch of the process.
 type program struct {
+	in        io.Reader
 	out, errs io.Writer
 	environ   []string
 }
@@ -92,6 +93,7 @@ func (p program) command() *cobra.Command {
 			return p.check(cmd.Context(), load)
 		}},
 		p.tokenCommand(load),
+		p.outboxCommand(load),
 		&cobra.Command{Use: "version", Short: "print the version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(p.out, "dialbridge %s (commit %s, %s)\n", version, commit, runtime.Version())
 			return err

@@ -153,6 +153,9 @@ func (o *Outbox) change(ctx context.Context, to state, pick func(*sql.Tx) ([]cho
 		ended <- e
 		return nil
 	})
+	if errors.Is(err, ErrUnknown) {
+		return 0, err
+	}
 	if err != nil {
 		return 0, fmt.Errorf("webhook: change to %s: %w", to, err)
 	}

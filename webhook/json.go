@@ -1,9 +1,19 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
+
+// marshal is json.Marshal without the escapes of HTML, in which a caller id would be hard to read.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
 
 // MarshalJSON gives an event the shape that the command line and the console share. The body is shown as JSON when it is JSON, else
 // as a text.
@@ -16,7 +26,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	default:
 		body = string(r.Body)
 	}
-	return json.Marshal(struct {
+	return marshal(struct {
 		Seq        int64     `json:"seq"`
 		ID         string    `json:"id"`
 		Event      string    `json:"event"`
@@ -37,7 +47,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes how long it took in milliseconds.
 func (a Attempt) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
+	return marshal(struct {
 		N      int       `json:"n"`
 		At     time.Time `json:"at"`
 		Took   int64     `json:"took_ms"`
@@ -59,7 +69,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if !s.Oldest.IsZero() {
 		oldest = max(0, time.Since(s.Oldest).Seconds())
 	}
-	return json.Marshal(struct {
+	return marshal(struct {
 		Receiver  ReceiverState `json:"receiver"`
 		Oldest    time.Time     `json:"oldest_pending,omitzero"`
 		OldestAge float64       `json:"oldest_pending_seconds"`
@@ -81,7 +91,7 @@ func (r ReceiverState) MarshalJSON() ([]byte, error) {
 	case r.Up:
 		state = "up"
 	}
-	return json.Marshal(struct {
+	return marshal(struct {
 		State       string    `json:"state"`
 		Since       time.Time `json:"since,omitzero"`
 		LastSuccess time.Time `json:"last_success,omitzero"`

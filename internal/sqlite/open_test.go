@@ -56,7 +56,13 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	if !errors.As(err, &locked) || locked.PID != strconv.Itoa(os.Getpid()) || !strings.Contains(err.Error(), db.Path()) {
 		t.Fatalf("second daemon: %v, want a LockedError that names file and process", err)
 	}
+	if pid := Holder(db.Path()); pid != os.Getpid() {
+		t.Errorf("held by process %d, want this one, %d", pid, os.Getpid())
+	}
 	stop()
+	if pid := Holder(db.Path()); pid != 0 {
+		t.Errorf("still held by process %d", pid)
+	}
 	again := open(t, Options{Path: db.Path()})
 	start(t, again)
 }
