@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,16 +51,15 @@ type daemon struct {
 }
 
 // build makes all parts, opens the database and the listeners, and starts nothing.
-func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
+func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar, mend bool) (*daemon, error) {
 	d := &daemon{cfg: cfg, started: cfg, log: log, level: level}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Logger: log})
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Recover: mend, Logger: log})
 	if err != nil {
 		return nil, err
 	}
 	d.db = db
 	if err := d.assemble(ctx); err != nil {
-		_ = db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
 }

@@ -79,7 +79,8 @@ var errReported = errors.New("reported")
 func (p program) command() *cobra.Command {
 	var file string
 	load := func() (*conf.Config, error) { return p.load(file) }
-	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load) }
+	mend := false
+	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load, mend) }
 	root := &cobra.Command{
 		Use: "dialbridge", Short: "HTTP interfaces for CRMs to the Asterisk on this machine",
 		Args: noArgs, RunE: serveCmd, SilenceErrors: true, SilenceUsage: true,
@@ -87,8 +88,10 @@ func (p program) command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration `file`")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	serve := &cobra.Command{Use: "serve", Short: "run the daemon in the foreground", Args: noArgs, RunE: serveCmd}
+	serve.Flags().BoolVar(&mend, "recover", false, "check the database first; keep a damaged one aside and go on with all that can be read of it")
 	root.AddCommand(
-		&cobra.Command{Use: "serve", Short: "run the daemon in the foreground", Args: noArgs, RunE: serveCmd},
+		serve,
 		&cobra.Command{Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.check(cmd.Context(), load)
 		}},

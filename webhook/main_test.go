@@ -43,6 +43,7 @@ type rig struct {
 type rigOptions struct {
 	path      string
 	maxSize   int64
+	recover   bool
 	keep      time.Duration
 	transport http.RoundTripper
 	sender    SenderOptions
@@ -57,7 +58,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	r := &rig{t: t, path: o.path, log: &logBuffer{}}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if r.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: o.path, MaxSize: o.maxSize, Logger: logger}); err != nil {
+	if r.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: o.path, MaxSize: o.maxSize, Recover: o.recover, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}
 	if r.outbox, err = NewOutbox(context.Background(), r.db, OutboxOptions{Keep: o.keep, Logger: logger}); err != nil {

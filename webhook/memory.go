@@ -88,19 +88,20 @@ const (
 
 // NoteGap stores a gap, so that whoever misses events finds out why; it waits for the commit.
 func (o *Outbox) NoteGap(ctx context.Context, g Gap) error {
-	err := o.db.DoAhead(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(context.Background(), `INSERT INTO webhook_gaps (since, until, reason) VALUES (?, ?, ?)`,
-			millis(g.Since), g.Until.UnixMilli(), g.Reason)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(context.Background(), `DELETE FROM webhook_gaps WHERE id <= (SELECT max(id) FROM webhook_gaps) - ?`, keptGaps)
-		return err
-	})
-	if err != nil {
+	if err := o.db.DoAhead(ctx, func(tx *sql.Tx) error { return insertGap(tx, g) }); err != nil {
 		return fmt.Errorf("webhook: gap: %w", err)
 	}
 	return nil
+}
+
+func insertGap(tx *sql.Tx, g Gap) error {
+	_, err := tx.ExecContext(context.Background(), `INSERT INTO webhook_gaps (since, until, reason) VALUES (?, ?, ?)`,
+		millis(g.Since), g.Until.UnixMilli(), g.Reason)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(context.Background(), `DELETE FROM webhook_gaps WHERE id <= (SELECT max(id) FROM webhook_gaps) - ?`, keptGaps)
+	return err
 }
 
 func (o *Outbox) gaps(ctx context.Context) (list []Gap, all int, err error) {

@@ -51,6 +51,9 @@ func NewOutbox(ctx context.Context, db *sqlite.DB, o OutboxOptions) (*Outbox, er
 	out := &Outbox{db: db, log: o.Logger, commit: newHistogram(commitBounds)}
 	out.SetKeep(o.Keep)
 	out.feed.wake = make(chan struct{}, 1)
+	if err := out.mend(ctx, db.Stats().Recovery); err != nil {
+		return nil, err
+	}
 	if err := out.loadReceiver(ctx); err != nil {
 		return nil, err
 	}

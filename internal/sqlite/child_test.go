@@ -26,6 +26,8 @@ func runRole(role string) {
 		roleWriter(dir)
 	case "disk":
 		roleDisk(dir)
+	case "limit":
+		roleLimit(dir)
 	case "fill":
 		roleFill(dir)
 	default:
