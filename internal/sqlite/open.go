@@ -56,6 +56,7 @@ type DB struct {
 
 	writing sync.Mutex // holds writer and the one write transaction
 	writer  *sql.DB
+	home    home
 
 	queue  queue
 	state  state
@@ -186,6 +187,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 		return errors.Join(err, w.Close())
 	}
 	db.writer = w
+	db.findHome()
 	return nil
 }
 

@@ -124,6 +124,11 @@ type run struct {
 func (r *run) round(ctx context.Context, batch []operation) error {
 	start := time.Now()
 	n, err := r.db.write(batch)
+	if n > 0 {
+		if lost := r.settled(ctx); lost != nil {
+			return lost
+		}
+	}
 	relief := !r.failing.IsZero() && r.db.queue.isRelief(batch[:n])
 	if n > 0 {
 		r.dirty = true
