@@ -145,7 +145,7 @@ func (l *loop) receiverUp(out outcome) {
 	l.s.outbox.down.Store(false)
 	var down time.Duration
 	l.s.outbox.setReceiver(func(r *ReceiverState) {
-		down = out.end.Sub(r.Since)
+		down = max(0, out.end.Sub(r.Since)) // since may be of a process with another clock
 		r.Up, r.Since, r.Failures, r.NextProbe = true, out.end, 0, time.Time{}
 	})
 	l.s.outbox.saveReceiver()

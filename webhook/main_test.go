@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -138,6 +139,18 @@ func (r *rig) waitFor(what string, cond func() bool) {
 			r.t.Fatalf("%s did not happen; log:\n%s", what, r.log)
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// execAll is an operation of several statements.
+func execAll(statements ...string) func(*sql.Tx) error {
+	return func(tx *sql.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.ExecContext(context.Background(), s); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
