@@ -98,6 +98,27 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
+// TestKilledAtEveryFlush kills the daemon, and cuts the power, exactly before and after each of its first flushes: those of the start, and
+// commits with stored events, with marks, and with both.
+func TestKilledAtEveryFlush(t *testing.T) {
+	steps := baddisk.Rounds(12, 60)
+	rec := newReceiver(nil)
+	url := slowly(t, rec)
+	disk := baddisk.Disk{Library: baddisk.Build(t), Dir: t.TempDir(), Durable: t.TempDir(), Strict: true}
+	var acked []string
+	for n := 1; n <= steps; n++ {
+		for _, disk.Kill = range []int{-n, n} {
+			acked = append(acked, endedRun(t, disk.Dir, url, 0, disk.Environ()...)...)
+			disk = disk.Cut(t)
+		}
+	}
+	duplicates := complete(t, disk.Dir, url, rec, acked)
+	t.Logf("%d kills, %d acknowledged, %d twice", 2*steps, len(acked), duplicates)
+	if duplicates > 2*steps*killConcurrency*unsettled {
+		t.Errorf("%d duplicates after %d kills", duplicates, 2*steps)
+	}
+}
+
 // TestStopUnderLoad: an orderly end loses nothing and sends nothing twice.
 func TestStopUnderLoad(t *testing.T) {
 	stops := baddisk.Rounds(4, 20)
@@ -155,7 +176,7 @@ func complete(t *testing.T, dir, url string, rec *receiver, acked []string) (dup
 	return duplicates
 }
 
-// endedRun runs the daemon for a moment and ends it with a signal; it returns what was acknowledged.
+// endedRun runs the daemon for a moment and ends it with a signal, 0 = it ends by itself; it returns what was acknowledged.
 func endedRun(t *testing.T, dir, url string, end syscall.Signal, environ ...string) (acked []string) {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), os.Args[0])
@@ -169,8 +190,10 @@ func endedRun(t *testing.T, dir, url string, end syscall.Signal, environ ...stri
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Duration(100+rand.IntN(300))*time.Millisecond, func() { _ = cmd.Process.Signal(end) })
-	defer kill.Stop()
+	if end != 0 {
+		kill := time.AfterFunc(time.Duration(100+rand.IntN(300))*time.Millisecond, func() { _ = cmd.Process.Signal(end) })
+		defer kill.Stop()
+	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		acked = append(acked, lines.Text())
 	}

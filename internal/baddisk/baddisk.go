@@ -26,6 +26,7 @@ type Disk struct {
 	Durable  string        // folder for the state that a power cut leaves, "" = none
 	Strict   bool          // a power cut leaves nothing that was not flushed
 	Slow     time.Duration // of each fsync
+	Kill     int           // the process is killed at its n-th fsync: n after, -n before what was to be flushed is safe; 0 = not
 	Fail     string        // while this file exists, fsync fails with EIO
 	ReadOnly string        // while this file exists, writing fails with EROFS
 }
@@ -56,6 +57,9 @@ func (d Disk) Environ() []string {
 			list = append(list, name+"="+value)
 		}
 	}
+	if d.Kill != 0 {
+		list = append(list, "DISK_KILL="+strconv.Itoa(d.Kill))
+	}
 	if d.Slow > 0 {
 		list = append(list, "DISK_SLOW_MS="+strconv.FormatInt(d.Slow.Milliseconds(), 10))
 	}
@@ -67,7 +71,7 @@ func (d Disk) Environ() []string {
 func (d Disk) Cut(t testing.TB) Disk {
 	t.Helper()
 	left := d
-	left.Dir, left.Durable = t.TempDir(), t.TempDir()
+	left.Dir, left.Durable, left.Kill = t.TempDir(), t.TempDir(), 0
 	entries, err := os.ReadDir(d.Durable)
 	if err != nil {
 		t.Fatal(err)
