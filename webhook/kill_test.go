@@ -101,7 +101,7 @@ func TestPowerCut(t *testing.T) {
 // TestKilledAtEveryFlush kills the daemon, and cuts the power, exactly before and after each of its first flushes: those of the start, and
 // commits with stored events, with marks, and with both.
 func TestKilledAtEveryFlush(t *testing.T) {
-	steps := baddisk.Rounds(12, 60)
+	steps := baddisk.Rounds(12, 30)
 	rec := newReceiver(nil)
 	url := slowly(t, rec)
 	disk := baddisk.Disk{Library: baddisk.Build(t), Dir: t.TempDir(), Durable: t.TempDir(), Strict: true}
