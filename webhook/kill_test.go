@@ -152,7 +152,10 @@ func complete(t *testing.T, dir, url string, rec *receiver, acked []string) (dup
 	t.Helper()
 	r := newRig(t, rigOptions{path: filepath.Join(dir, "test.db")})
 	r.send(Target{URL: url, Concurrency: killConcurrency})
-	r.waitFor("drain", func() bool { return r.status().Total.Pending == 0 })
+	for left := r.status().Total.Pending; left > 0; { // as long as it takes, while it goes on
+		r.waitFor("drain", func() bool { return r.status().Total.Pending < left })
+		left = r.status().Total.Pending
+	}
 	if len(acked) == 0 {
 		t.Error("nothing was acknowledged")
 	}
