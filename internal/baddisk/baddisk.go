@@ -103,7 +103,7 @@ func (d Disk) Cut(t testing.TB) Disk {
 
 // Rounds is how often a fault is made: few times in the usual tests, often under make faults.
 func Rounds(few, many int) int {
-	if os.Getenv("DIALBRIDGE_FAULTS") != "" {
+	if os.Getenv("FAULTS_OFTEN") != "" {
 		return many
 	}
 	return few

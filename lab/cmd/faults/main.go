@@ -69,7 +69,7 @@ type report struct {
 // test runs the tests of one package and notes how each has ended.
 func test(ctx context.Context, pkg string, list []fault, results map[string]result, out io.Writer) {
 	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout=20m", "-run", pattern(pkg, list), pkg)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "DIALBRIDGE_FAULTS=1"), os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), "FAULTS_OFTEN=1"), os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
