@@ -75,7 +75,7 @@ func TestKill(t *testing.T) {
 	}
 	duplicates := complete(t, dir, url, rec, acked)
 	t.Logf("%d kills, %d acknowledged, %d twice", kills, len(acked), duplicates)
-	if duplicates > kills*killConcurrency*unsettled {
+	if duplicates > kills*killConcurrency {
 		t.Errorf("%d duplicates after %d kills", duplicates, kills)
 	}
 }
@@ -93,7 +93,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	duplicates := complete(t, disk.Dir, url, rec, acked)
 	t.Logf("%d power cuts, %d acknowledged, %d twice", cuts, len(acked), duplicates)
-	if duplicates > cuts*killConcurrency*unsettled {
+	if duplicates > cuts*killConcurrency {
 		t.Errorf("%d duplicates after %d power cuts", duplicates, cuts)
 	}
 }
@@ -114,7 +114,7 @@ func TestKilledAtEveryFlush(t *testing.T) {
 	}
 	duplicates := complete(t, disk.Dir, url, rec, acked)
 	t.Logf("%d kills, %d acknowledged, %d twice", 2*steps, len(acked), duplicates)
-	if duplicates > 2*steps*killConcurrency*unsettled {
+	if duplicates > 2*steps*killConcurrency {
 		t.Errorf("%d duplicates after %d kills", duplicates, 2*steps)
 	}
 }

@@ -15,7 +15,6 @@ const (
 	purgeEvery  = time.Minute
 	endGrace    = 5 * time.Second
 	readRetry   = time.Second
-	unsettled   = 2   // times the concurrency: how many events a crash may send twice
 	maxLaunches = 256 // in one turn, so that answers are heard in between
 	maxScans    = 16  // chunks read in one turn, for the same reason
 )
