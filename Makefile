@@ -13,13 +13,14 @@ LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell g
 LINT        := $(LINT_DIR)/golangci-lint
 
 FUZZTIME    ?= 30s
+FAULT       ?=
 TESTFLAGS   ?=
 PKG         ?= ./...
 
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults lab clean check need-build need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
 
 conformance: need-test ## every curl line of the vendor's page, against real Asterisk 16 and 22
 	go run ./lab/cmd/conformance
+
+faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
+	go run ./lab/cmd/faults $(FAULT)
 
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab

@@ -139,7 +139,7 @@ func (c *checkup) receiver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Webhook.Timeout)
 	defer cancel()
-	status, err := webhook.Probe(ctx, target(c.cfg), nil, webhook.Event{ID: "evt_test", Body: []byte(`{"event":"test"}`)})
+	status, err := webhook.Probe(ctx, target(c.cfg), nil, webhook.TestEvent())
 	if err != nil {
 		c.bad("receiver", fmt.Sprintf("%s: %v", url, err), "[general] URL must name a server that runs, and answers POST with a 2xx status")
 		return

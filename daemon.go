@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/blacklist"
+	"github.com/dialbridge/dialbridge/console"
 	"github.com/dialbridge/dialbridge/coocenter"
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/httpd"
@@ -42,21 +45,21 @@ type daemon struct {
 	events   *coocenter.Events
 	numbers  *blacklist.Numbers
 	api      *coocenter.API
+	console  *console.API
 	server   *httpd.Server
 	failures *httpd.Limiter
 }
 
 // build makes all parts, opens the database and the listeners, and starts nothing.
-func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
+func build(ctx context.Context, cfg *conf.Config, log *slog.Logger, level *slog.LevelVar, mend bool) (*daemon, error) {
 	d := &daemon{cfg: cfg, started: cfg, log: log, level: level}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Logger: log})
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, MaxSize: cfg.Store.MaxSize, Recover: mend, Logger: log})
 	if err != nil {
 		return nil, err
 	}
 	d.db = db
 	if err := d.assemble(ctx); err != nil {
-		_ = db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
 }
@@ -92,6 +95,8 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.api.Mount(d.server)
+	d.console = console.New(console.Options{Outbox: d.outbox, Sender: d.sender, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }
 
@@ -131,9 +136,19 @@ func (d *daemon) configure(cfg *conf.Config) error {
 	dialect.Location = rules.Location
 	d.events.Configure(dialect)
 	d.api.Configure(dialect)
+	d.console.Configure(d.access(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
+}
+
+// access is the token of the day for what lies outside of the dialects, nil without a key. The day changes with the time zone at the start.
+func (d *daemon) access(cfg *conf.Config) console.Access {
+	key, zone := string(cfg.General.WebKey), d.started.General.Timezone
+	if key == "" {
+		return nil
+	}
+	return func(h http.Header) bool { return coocenter.Authorized(h, key, time.Now().In(zone)) }
 }
 
 func amiOptions(cfg *conf.Config, log *slog.Logger) ami.Options {

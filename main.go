@@ -36,13 +36,14 @@ const defaultConfig = "/etc/dialbridge/api.conf"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := run(ctx, os.Args[1:], program{out: os.Stdout, errs: os.Stderr, environ: os.Environ()})
+	code := run(ctx, os.Args[1:], program{in: os.Stdin, out: os.Stdout, errs: os.Stderr, environ: os.Environ()})
 	stop()
 	os.Exit(code)
 }
 
 // program is what a command may touch of the process.
 type program struct {
+	in        io.Reader
 	out, errs io.Writer
 	environ   []string
 }
@@ -78,7 +79,8 @@ var errReported = errors.New("reported")
 func (p program) command() *cobra.Command {
 	var file string
 	load := func() (*conf.Config, error) { return p.load(file) }
-	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load) }
+	mend := false
+	serveCmd := func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), load, mend) }
 	root := &cobra.Command{
 		Use: "dialbridge", Short: "HTTP interfaces for CRMs to the Asterisk on this machine",
 		Args: noArgs, RunE: serveCmd, SilenceErrors: true, SilenceUsage: true,
@@ -86,12 +88,15 @@ func (p program) command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration `file`")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	serve := &cobra.Command{Use: "serve", Short: "run the daemon in the foreground", Args: noArgs, RunE: serveCmd}
+	serve.Flags().BoolVar(&mend, "recover", false, "check the database first; keep a damaged one aside and go on with all that can be read of it")
 	root.AddCommand(
-		&cobra.Command{Use: "serve", Short: "run the daemon in the foreground", Args: noArgs, RunE: serveCmd},
+		serve,
 		&cobra.Command{Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.check(cmd.Context(), load)
 		}},
 		p.tokenCommand(load),
+		p.outboxCommand(load),
 		&cobra.Command{Use: "version", Short: "print the version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(p.out, "dialbridge %s (commit %s, %s)\n", version, commit, runtime.Version())
 			return err

@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"asterisk": asteriskVerb, "receiver": receiverVerb, "expand": expandVerb, "exits": exitsVerb,
 			"start": startVerb, "terminate": terminateVerb, "kill9": killVerb, "reload": reloadVerb, "ready": readyVerb,
-			"log": logVerb, "http": httpVerb, "until": untilVerb, "request": requestVerb, "answer": answerVerb,
+			"log": logVerb, "http": httpVerb, "until": untilVerb, "find": findVerb, "damage": damageVerb, "request": requestVerb, "answer": answerVerb,
 		},
 	})
 }
@@ -366,6 +366,25 @@ func untilVerb(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		<-look.C
 	}
+}
+
+// damageVerb spoils the first bytes of a file.
+func damageVerb(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "damage FILE")
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString("no database")
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// findVerb puts what matches in the last standard output into a variable.
+func findVerb(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "find VAR REGEXP")
+	found := compile(ts, args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("nothing matches %s", args[1])
+	}
+	ts.Setenv(args[0], found)
 }
 
 // requestVerb makes a request that is not waited for.

@@ -16,6 +16,7 @@ type metrics struct {
 	amiUp, complete, calls, channels, extensions *prometheus.Desc
 	resyncs, messages, logins                    *prometheus.Desc
 	pending, dead, ended, oldest, receiver       *prometheus.Desc
+	receiverSince, receiverFailures, gaps        *prometheus.Desc
 	attempts, inFlight                           *prometheus.Desc
 	queued, commits, fileBytes, freeBytes        *prometheus.Desc
 	listed, untold                               *prometheus.Desc
@@ -26,28 +27,31 @@ func newMetrics(d *daemon) *metrics {
 		return prometheus.NewDesc("dialbridge_"+name, help, labels, nil)
 	}
 	return &metrics{
-		d:          d,
-		amiUp:      desc("ami_up", "1 while the manager link is logged in."),
-		complete:   desc("picture_complete", "1 while the picture of Asterisk is complete."),
-		calls:      desc("calls", "Live calls."),
-		channels:   desc("channels", "Live channels."),
-		extensions: desc("extensions", "Known extensions."),
-		resyncs:    desc("resyncs_total", "Full queries of Asterisk that were taken over."),
-		messages:   desc("ami_messages_total", "Messages of the manager link: events taken, events not wanted, torn, too long, answers that came late.", "kind"),
-		logins:     desc("ami_logins_total", "Logins on the manager link."),
-		pending:    desc("outbox_pending", "Events that wait for delivery.", "event"),
-		dead:       desc("outbox_dead", "Dead letters.", "event"),
-		ended:      desc("outbox_events_total", "Events that left the queue, by how.", "event", "outcome"),
-		oldest:     desc("outbox_oldest_seconds", "Age of the oldest event that waits for delivery."),
-		receiver:   desc("receiver_up", "0 while the receiver is down and only probed."),
-		attempts:   desc("delivery_attempts_total", "Requests to the receiver, by outcome.", "outcome"),
-		inFlight:   desc("deliveries_in_flight", "Requests to the receiver under way."),
-		queued:     desc("database_queued", "Operations that wait for their commit."),
-		commits:    desc("database_commits_total", "Transactions."),
-		fileBytes:  desc("database_file_bytes", "Size of the database file."),
-		freeBytes:  desc("database_disk_free_bytes", "Free space of its disk."),
-		listed:     desc("blacklist_numbers", "Numbers in the black list."),
-		untold:     desc("blacklist_untold", "Changes of the black list that Asterisk does not know yet."),
+		d:                d,
+		amiUp:            desc("ami_up", "1 while the manager link is logged in."),
+		complete:         desc("picture_complete", "1 while the picture of Asterisk is complete."),
+		calls:            desc("calls", "Live calls."),
+		channels:         desc("channels", "Live channels."),
+		extensions:       desc("extensions", "Known extensions."),
+		resyncs:          desc("resyncs_total", "Full queries of Asterisk that were taken over."),
+		messages:         desc("ami_messages_total", "Messages of the manager link: events taken, events not wanted, torn, too long, answers that came late.", "kind"),
+		logins:           desc("ami_logins_total", "Logins on the manager link."),
+		pending:          desc("outbox_pending", "Events that wait for delivery.", "event"),
+		dead:             desc("outbox_dead", "Dead letters.", "event"),
+		ended:            desc("outbox_events_total", "Events that left the queue, by how.", "event", "outcome"),
+		oldest:           desc("outbox_oldest_seconds", "Age of the oldest event that waits for delivery."),
+		receiver:         desc("receiver_up", "0 while the receiver is down and only probed."),
+		receiverSince:    desc("receiver_since_timestamp_seconds", "When the receiver was last seen to go down or to come back, Unix time; 0 when nothing is known."),
+		receiverFailures: desc("receiver_failures", "Failed requests to the receiver since its last success."),
+		gaps:             desc("outbox_gaps_total", "Spans of time of which events may be missing for good."),
+		attempts:         desc("delivery_attempts_total", "Requests to the receiver, by outcome.", "outcome"),
+		inFlight:         desc("deliveries_in_flight", "Requests to the receiver under way."),
+		queued:           desc("database_queued", "Operations that wait for their commit."),
+		commits:          desc("database_commits_total", "Transactions."),
+		fileBytes:        desc("database_file_bytes", "Size of the database file."),
+		freeBytes:        desc("database_disk_free_bytes", "Free space of its disk."),
+		listed:           desc("blacklist_numbers", "Numbers in the black list."),
+		untold:           desc("blacklist_untold", "Changes of the black list that Asterisk does not know yet."),
 	}
 }
 
@@ -87,7 +91,10 @@ func (m *metrics) link(put sink) {
 }
 
 func (m *metrics) outbox(ctx context.Context, put sink) {
-	put.gauge(m.receiver, truth(m.d.sender.State().Up))
+	receiver := m.d.sender.State()
+	put.gauge(m.receiver, truth(receiver.Up))
+	put.gauge(m.receiverSince, unixSeconds(receiver.Since))
+	put.gauge(m.receiverFailures, float64(receiver.Failures))
 	counters := m.d.sender.Counters()
 	put.gauge(m.inFlight, float64(counters.InFlight))
 	for outcome, n := range counters.Attempts {
@@ -97,10 +104,11 @@ func (m *metrics) outbox(ctx context.Context, put sink) {
 	if err != nil {
 		return // the database says so in its own numbers
 	}
+	put.counter(m.gaps, float64(st.AllGaps))
 	for _, k := range st.Kinds {
 		put.gauge(m.pending, float64(k.Pending), k.Kind)
 		put.gauge(m.dead, float64(k.Dead), k.Kind)
-		for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "superseded": k.Superseded} {
+		for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "lost": k.Lost, "superseded": k.Superseded} {
 			put.counter(m.ended, float64(n), k.Kind, outcome)
 		}
 	}
@@ -120,6 +128,13 @@ func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
 
 func (s sink) counter(d *prometheus.Desc, v float64, labels ...string) {
 	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
+
+func unixSeconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
 }
 
 func truth(b bool) float64 {

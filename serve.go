@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/sd"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 const (
@@ -22,8 +24,8 @@ const (
 	requestGrace  = 2 * time.Second  // for HTTP requests under way at the end; with the sender's 5 s and the Logoff's 1 s it fits
 )
 
-// serve runs the daemon until ctx ends.
-func (p program) serve(ctx context.Context, load func() (*conf.Config, error)) error {
+// serve runs the daemon until ctx ends. mend: a damaged database is recovered first.
+func (p program) serve(ctx context.Context, load func() (*conf.Config, error), mend bool) error {
 	hup := make(chan os.Signal, 1) // from the beginning: a reload that comes early must not end the process
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -37,7 +39,10 @@ func (p program) serve(ctx context.Context, load func() (*conf.Config, error)) e
 	if err != nil {
 		return err
 	}
-	d, err := build(ctx, cfg, log, level)
+	d, err := build(ctx, cfg, log, level, mend)
+	if damaged := (*sqlite.DamagedError)(nil); errors.As(err, &damaged) {
+		return fmt.Errorf("%w; it was left as it is: `dialbridge serve --recover` keeps it aside, saves what can be read, and goes on", err)
+	}
 	if err != nil {
 		return err
 	}

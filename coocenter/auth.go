@@ -32,6 +32,10 @@ func authorized(h http.Header, key string, now time.Time) bool {
 	return ok == 1
 }
 
+// Authorized reports whether a header holds the token that the key has now, for what lies outside of the dialect and is reached with
+// the same token.
+func Authorized(h http.Header, key string, now time.Time) bool { return authorized(h, key, now) }
+
 // bearer takes the token from Authorization, or from Authentication as the vendor's newer page names it; a scheme word
 // before it is dropped.
 func bearer(h http.Header) string {

@@ -37,28 +37,6 @@ type Attempt struct {
 	Error  string
 }
 
-// Filter chooses events; empty fields choose all.
-type Filter struct {
-	State  string // as in Record.State
-	Kind   string
-	Key    string
-	Before int64 // only Seq below it: the last one of the page before; 0 = from the newest
-	Limit  int   // at most this many, 0 = 100
-}
-
-var stateNames = [...]state{statePending, stateDelivered, stateDead, stateExpired, stateDropped}
-
-func stateByName(name string) (state, error) {
-	for _, s := range stateNames {
-		if s.String() == name {
-			return s, nil
-		}
-	}
-	return 0, fmt.Errorf("webhook: no state %q", name)
-}
-
-const replayChunk = 1000
-
 const recordColumns = `id, event_id, kind, key, state, at, attempts, coalesce(last_at, 0), coalesce(last_status, 0), coalesce(last_error, '')`
 
 func (r *Record) fields() (dest []any, fill func()) {
@@ -71,28 +49,18 @@ func (r *Record) fields() (dest []any, fill func()) {
 
 // List returns events without bodies, the newest first.
 func (o *Outbox) List(ctx context.Context, f Filter) ([]Record, error) {
-	query, args := `SELECT `+recordColumns+` FROM webhook_outbox WHERE 1`, []any{}
-	where := func(cond string, arg any) { query, args = query+" AND "+cond, append(args, arg) }
-	if f.State != "" {
-		s, err := stateByName(f.State)
-		if err != nil {
-			return nil, err
-		}
-		where(fmt.Sprintf("state = %d AND 1 = ?", s), 1) // a literal, so that the partial index is seen
-	}
-	if f.Kind != "" {
-		where("kind = ?", f.Kind)
-	}
-	if f.Key != "" {
-		where("key = ?", f.Key)
+	cond, args, err := f.where()
+	if err != nil {
+		return nil, err
 	}
 	if f.Before > 0 {
-		where("id < ?", f.Before)
+		cond, args = cond+" AND id < ?", append(args, f.Before)
 	}
 	if f.Limit <= 0 {
-		f.Limit = 100
+		f.Limit = defaultLimit
 	}
-	rows, err := o.db.Reader().QueryContext(ctx, query+" ORDER BY id DESC LIMIT ?", append(args, f.Limit)...)
+	rows, err := o.db.Reader().QueryContext(ctx, `SELECT `+recordColumns+` FROM webhook_outbox WHERE `+cond+` ORDER BY id DESC LIMIT ?`,
+		append(args, f.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("webhook: list: %w", err)
 	}
@@ -147,101 +115,4 @@ func (o *Outbox) tries(ctx context.Context, seq int64) ([]Attempt, error) {
 		out = append(out, a)
 	}
 	return out, errors.Join(rows.Err(), rows.Close())
-}
-
-// Replay makes ended events pending again, under their ids and in their old place; without ids all dead letters. It returns how
-// many. The event is never out of the file meanwhile. An id that is unknown gives [ErrUnknown] and changes nothing.
-func (o *Outbox) Replay(ctx context.Context, ids ...string) (int, error) {
-	if len(ids) > 0 {
-		return o.move(ctx, ids, statePending)
-	}
-	total := 0
-	for {
-		dead, err := o.List(ctx, Filter{State: stateDead.String(), Limit: replayChunk})
-		if err != nil || len(dead) == 0 {
-			return total, err
-		}
-		ids := make([]string, len(dead))
-		for i := range dead {
-			ids[i] = dead[i].ID
-		}
-		n, err := o.move(ctx, ids, statePending)
-		total += n
-		if err != nil || n == 0 {
-			return total, err
-		}
-	}
-}
-
-// Drop ends pending events and dead letters without delivery. They stay known, so that putting them again does nothing.
-func (o *Outbox) Drop(ctx context.Context, ids ...string) (int, error) {
-	if len(ids) == 0 {
-		return 0, nil
-	}
-	return o.move(ctx, ids, stateDropped)
-}
-
-// move changes states in one transaction.
-func (o *Outbox) move(ctx context.Context, ids []string, to state) (moved int, err error) {
-	err = o.db.DoAhead(ctx, func(tx *sql.Tx) error {
-		moved = 0
-		counted := tally{}
-		for _, id := range ids {
-			n, err := moveOne(tx, id, to, counted)
-			if err != nil {
-				return err
-			}
-			moved += n
-		}
-		if err := bumpRevision(tx); err != nil {
-			return err
-		}
-		return counted.save(tx)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("webhook: change to %s: %w", to, err)
-	}
-	o.feed.rewind()
-	return moved, nil
-}
-
-func moveOne(tx *sql.Tx, id string, to state, counted tally) (int, error) {
-	ctx := context.Background()
-	var from state
-	var kind string
-	err := tx.QueryRowContext(ctx, `SELECT state, kind FROM webhook_outbox WHERE event_id = ?`, id).Scan(&from, &kind)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("%w: %s", ErrUnknown, id)
-	}
-	if err != nil {
-		return 0, err
-	}
-	c := counted.of(kind)
-	switch {
-	case from == to, to == stateDropped && from != statePending && from != stateDead:
-		return 0, nil
-	case to == statePending:
-		c.pending++
-		_, err = tx.ExecContext(ctx, replayOne, id)
-	default:
-		c.dropped++
-		_, err = tx.ExecContext(ctx, `UPDATE webhook_outbox SET state = ?, done_at = ? WHERE event_id = ?`, to, time.Now().UnixMilli(), id)
-	}
-	switch from {
-	case statePending:
-		c.pending--
-	case stateDead:
-		c.dead--
-	case stateDelivered, stateExpired, stateDropped: // these count what has happened, not what there is
-	}
-	return 1, err
-}
-
-// replayOne leaves attempts as they are, so that the numbers of the attempts go on.
-const replayOne = `UPDATE webhook_outbox SET state = 0, refused = 0, refused_at = 0, done_at = NULL WHERE event_id = ?`
-
-// bumpRevision tells a sender in another process to read the file anew.
-func bumpRevision(tx *sql.Tx) error {
-	_, err := tx.ExecContext(context.Background(), `UPDATE webhook_revision SET n = n + 1`)
-	return err
 }

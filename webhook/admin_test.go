@@ -164,7 +164,7 @@ func TestFullFile(t *testing.T) {
 	byKind := func() map[string][2]int64 {
 		out := map[string][2]int64{}
 		for _, k := range r.status().Kinds {
-			out[k.Kind] = [2]int64{k.Pending, k.Dropped}
+			out[k.Kind] = [2]int64{k.Pending, k.Lost}
 		}
 		return out
 	}
@@ -174,7 +174,7 @@ func TestFullFile(t *testing.T) {
 	fill("cdr", Never, 380)
 	got := byKind()
 	if got["status"][0] != 0 || got["ivr"][0] == 150 || got["ivr"][1] == 0 || got["cdr"] != [2]int64{380, 0} {
-		t.Errorf("pending and dropped by kind: %v", got)
+		t.Errorf("pending and lost by kind: %v", got)
 	}
 	if s := r.db.Stats(); s.FileBytes > s.MaxSize {
 		t.Errorf("file has %d bytes, bound is %d", s.FileBytes, s.MaxSize)

@@ -60,7 +60,7 @@ func BenchmarkDrain(b *testing.B) {
 	for _, bc := range []struct {
 		lanes, n int
 		delay    time.Duration
-	}{{1, 5000, 0}, {8, 20000, 0}, {64, 20000, 0}, {8, 1000, 20 * time.Millisecond}} {
+	}{{1, 5000, 0}, {8, 20000, 0}, {64, 20000, 0}, {8, 4000, 5 * time.Millisecond}, {8, 1000, 20 * time.Millisecond}} {
 		b.Run(fmt.Sprintf("lanes=%d/receiver=%s", bc.lanes, bc.delay), func(b *testing.B) {
 			c := &counter{delay: bc.delay}
 			srv := httptest.NewServer(c)

@@ -39,6 +39,7 @@ func (l *loop) delivered(ln *line, out outcome) {
 		l.receiverUp(out)
 	}
 	l.s.outbox.setReceiver(func(r *ReceiverState) { r.LastSuccess, r.Failures = out.end, 0 })
+	l.s.outbox.firstSuccess()
 	l.end(ln, out.mark(stateDelivered))
 }
 
@@ -135,6 +136,7 @@ func (l *loop) note(out outcome) {
 func (l *loop) receiverDown(out outcome) {
 	l.s.outbox.down.Store(true)
 	l.s.outbox.setReceiver(func(r *ReceiverState) { r.Up, r.Since, r.NextProbe = false, out.end, l.breaker.probeAt })
+	l.s.outbox.saveReceiver()
 	l.s.log.Error("receiver is down, events are kept and it is probed", "status", out.status, "reason", out.err, "failures", l.breaker.streak)
 	l.s.outbox.coalesce()
 }
@@ -143,9 +145,10 @@ func (l *loop) receiverUp(out outcome) {
 	l.s.outbox.down.Store(false)
 	var down time.Duration
 	l.s.outbox.setReceiver(func(r *ReceiverState) {
-		down = out.end.Sub(r.Since)
+		down = max(0, out.end.Sub(r.Since)) // since may be of a process with another clock
 		r.Up, r.Since, r.Failures, r.NextProbe = true, out.end, 0, time.Time{}
 	})
+	l.s.outbox.saveReceiver()
 	l.s.log.Info("receiver answers again", "status", out.status, "down_for", down.Round(time.Second).String())
 	l.release()
 }

@@ -34,7 +34,7 @@ func (l *loop) launch(now time.Time) time.Duration {
 // mayLaunch also bounds what has ended and is not marked in the file yet: after a crash that is sent twice. A disk that is slower than
 // the receiver slows the sender down instead.
 func (l *loop) mayLaunch(concurrency int) bool {
-	return l.inFlight < l.breaker.allowed(concurrency) && l.inFlight+len(l.settling) < unsettled*concurrency
+	return l.inFlight < l.breaker.allowed(concurrency) && l.inFlight+len(l.settling) < concurrency
 }
 
 // untilDue returns when the next line is due, at most pollEvery.

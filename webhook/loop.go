@@ -15,7 +15,6 @@ const (
 	purgeEvery  = time.Minute
 	endGrace    = 5 * time.Second
 	readRetry   = time.Second
-	unsettled   = 2   // times the concurrency: how many events a crash may send twice
 	maxLaunches = 256 // in one turn, so that answers are heard in between
 	maxScans    = 16  // chunks read in one turn, for the same reason
 )
@@ -56,10 +55,9 @@ func newLoop(ctx context.Context, s *Sender) *loop {
 	l := &loop{
 		s: s, ctx: ctx, store: store{db: s.outbox.db.Reader()}, lines: map[string]*line{},
 		results: make(chan outcome, maxConcurrency), timer: time.NewTimer(time.Hour),
-		settling: map[int64]struct{}{}, breaker: breaker{since: now}, polled: now,
+		settling: map[int64]struct{}{}, breaker: s.outbox.breakerAtStart(now), polled: now,
 	}
 	l.revision, _ = l.store.revision(ctx) // an error shows again at the first poll
-	s.outbox.setReceiver(func(r *ReceiverState) { *r = ReceiverState{Up: true, Since: now} })
 	return l
 }
 

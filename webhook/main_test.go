@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +44,7 @@ type rig struct {
 type rigOptions struct {
 	path      string
 	maxSize   int64
+	recover   bool
 	keep      time.Duration
 	transport http.RoundTripper
 	sender    SenderOptions
@@ -57,7 +59,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	r := &rig{t: t, path: o.path, log: &logBuffer{}}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if r.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: o.path, MaxSize: o.maxSize, Logger: logger}); err != nil {
+	if r.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: o.path, MaxSize: o.maxSize, Recover: o.recover, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}
 	if r.outbox, err = NewOutbox(context.Background(), r.db, OutboxOptions{Keep: o.keep, Logger: logger}); err != nil {
@@ -137,6 +139,18 @@ func (r *rig) waitFor(what string, cond func() bool) {
 			r.t.Fatalf("%s did not happen; log:\n%s", what, r.log)
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// execAll is an operation of several statements.
+func execAll(statements ...string) func(*sql.Tx) error {
+	return func(tx *sql.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.ExecContext(context.Background(), s); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

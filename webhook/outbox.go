@@ -35,7 +35,8 @@ type Outbox struct {
 
 	receiver struct {
 		sync.Mutex
-		state ReceiverState
+		state  ReceiverState
+		stored bool // the file has a word on the receiver
 	}
 }
 
@@ -50,6 +51,12 @@ func NewOutbox(ctx context.Context, db *sqlite.DB, o OutboxOptions) (*Outbox, er
 	out := &Outbox{db: db, log: o.Logger, commit: newHistogram(commitBounds)}
 	out.SetKeep(o.Keep)
 	out.feed.wake = make(chan struct{}, 1)
+	if err := out.mend(ctx, db.Stats().Recovery); err != nil {
+		return nil, err
+	}
+	if err := out.loadReceiver(ctx); err != nil {
+		return nil, err
+	}
 	db.OnFull(out.dropSoon)
 	return out, nil
 }
@@ -118,7 +125,7 @@ func (p *put) insert(tx *sql.Tx, e *Event, now time.Time) error {
 	c := p.counts.of(e.Kind)
 	c.weight = e.Weight
 	if e.Weight != Never && p.outbox.room.spent {
-		c.dropped++
+		c.lost++
 		return nil
 	}
 	res, err := tx.ExecContext(context.Background(), insertEvent,
@@ -163,8 +170,8 @@ func (p *put) committed() {
 	}
 	p.outbox.logDropped(p.evicted)
 	for kind, c := range p.counts {
-		if c.dropped > 0 {
-			p.outbox.log.Error("event was not stored, the file is full", "kind", kind, "events", c.dropped)
+		if c.lost > 0 {
+			p.outbox.log.Error("event was not stored, the file is full", "kind", kind, "events", c.lost)
 		}
 	}
 	p.outbox.feed.put(p.stored, p.removed)

@@ -86,7 +86,7 @@ func (o *Outbox) drop(tx *sql.Tx, want int64) ([]gone, tally, error) {
 		}
 		for _, g := range got {
 			c := evicted.of(g.kind)
-			c.dropped++
+			c.lost++
 			c.pending--
 		}
 		removed = append(removed, got...)
@@ -133,6 +133,6 @@ const deleteOldest = `DELETE FROM webhook_outbox WHERE id IN (
 // logDropped says what was lost, once for each kind.
 func (o *Outbox) logDropped(t tally) {
 	for _, kind := range slices.Sorted(maps.Keys(t)) {
-		o.log.Error("undelivered events were dropped, the file is full", "kind", kind, "events", t[kind].dropped)
+		o.log.Error("undelivered events were dropped, the file is full", "kind", kind, "events", t[kind].lost)
 	}
 }

@@ -85,15 +85,30 @@ CREATE TABLE webhook_counts (
 ) WITHOUT ROWID;
 CREATE TABLE webhook_revision (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL);
 INSERT INTO webhook_revision (id, n) VALUES (1, 0);
-`, readSchema}
+`, readSchema, `
+ALTER TABLE webhook_counts ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE webhook_receiver (
+	id     INTEGER PRIMARY KEY CHECK (id = 1),
+	up     INTEGER NOT NULL,
+	since  INTEGER NOT NULL,
+	status INTEGER NOT NULL,
+	error  TEXT    NOT NULL
+);
+CREATE TABLE webhook_gaps (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	since  INTEGER NOT NULL,
+	until  INTEGER NOT NULL,
+	reason TEXT    NOT NULL
+);
+`}
 
 // tally is what one transaction changes in the counters, by kind. Counting the rows instead would take seconds on a
 // long queue.
 type tally map[string]*counts
 
 type counts struct {
-	weight                                                             int
-	pending, delivered, dead, expired, dropped, superseded, duplicates int64
+	weight                                                                   int
+	pending, delivered, dead, expired, dropped, lost, superseded, duplicates int64
 }
 
 func (t tally) of(kind string) *counts {
@@ -109,13 +124,13 @@ func (t tally) of(kind string) *counts {
 func (t tally) save(tx *sql.Tx) error {
 	for kind, c := range t {
 		_, err := tx.ExecContext(context.Background(), `
-			INSERT INTO webhook_counts (kind, weight, pending, delivered, dead, expired, dropped, superseded, duplicates)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO webhook_counts (kind, weight, pending, delivered, dead, expired, dropped, lost, superseded, duplicates)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (kind) DO UPDATE SET weight = iif(excluded.weight < 0, weight, excluded.weight),
 				pending = pending + excluded.pending, delivered = delivered + excluded.delivered, dead = dead + excluded.dead,
-				expired = expired + excluded.expired, dropped = dropped + excluded.dropped,
+				expired = expired + excluded.expired, dropped = dropped + excluded.dropped, lost = lost + excluded.lost,
 				superseded = superseded + excluded.superseded, duplicates = duplicates + excluded.duplicates`,
-			kind, c.weight, c.pending, c.delivered, c.dead, c.expired, c.dropped, c.superseded, c.duplicates)
+			kind, c.weight, c.pending, c.delivered, c.dead, c.expired, c.dropped, c.lost, c.superseded, c.duplicates)
 		if err != nil {
 			return fmt.Errorf("webhook: counters: %w", err)
 		}

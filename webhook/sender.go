@@ -18,6 +18,7 @@ type SenderOptions struct {
 	Logger *slog.Logger // nil = slog.Default()
 
 	transport http.RoundTripper // tests only: instead of the network
+	renew     time.Duration     // tests only: instead of renewAfter
 }
 
 // Sender delivers what is in an outbox. One sender works on an outbox at a time.
@@ -41,6 +42,9 @@ type Sender struct {
 func NewSender(o *Outbox, opts SenderOptions) *Sender {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
+	}
+	if opts.renew == 0 {
+		opts.renew = renewAfter
 	}
 	return &Sender{
 		outbox: o, opts: opts, log: opts.Logger, marks: newMarker(o), wake: make(chan struct{}, 1),
@@ -75,7 +79,7 @@ func (s *Sender) Configure(t Target) error {
 func (s *Sender) current(now time.Time) (e *endpoint, changes int) {
 	s.mu.Lock()
 	e, changes = s.endpoint, s.changes
-	if e == nil || now.Sub(e.made) < renewAfter {
+	if e == nil || now.Sub(e.made) < s.opts.renew {
 		s.mu.Unlock()
 		return e, changes
 	}

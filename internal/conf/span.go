@@ -25,7 +25,7 @@ func (v span) set(t string) error {
 		*v.target = 0
 		return nil
 	}
-	d, err := parseSpan(t)
+	d, err := ParseSpan(t)
 	switch {
 	case t == "":
 		return errEmpty
@@ -60,8 +60,8 @@ func isNumber(t string) bool {
 	return err == nil
 }
 
-// parseSpan reads what time.ParseDuration reads, with whole days before it.
-func parseSpan(t string) (time.Duration, error) {
+// ParseSpan reads a length of time as api.conf has it: what time.ParseDuration reads, with whole days before it.
+func ParseSpan(t string) (time.Duration, error) {
 	days, rest, found := strings.Cut(strings.ToLower(t), "d")
 	if !found {
 		return time.ParseDuration(strings.ToLower(t))

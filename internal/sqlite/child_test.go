@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/baddisk"
 )
 
 // runRole is what the test binary does as a child.
@@ -26,6 +28,14 @@ func runRole(role string) {
 		roleWriter(dir)
 	case "disk":
 		roleDisk(dir)
+	case "careless":
+		roleCareless(dir)
+	case "faulty":
+		roleFaulty(dir)
+	case "slow":
+		roleSlow(dir)
+	case "limit":
+		roleLimit(dir)
 	case "fill":
 		roleFill(dir)
 	default:
@@ -74,7 +84,7 @@ func roleWriter(dir string) {
 func TestKilledWriterLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	var acked []string
-	for range 6 {
+	for range baddisk.Rounds(6, 100) {
 		cmd := child("writer", dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {

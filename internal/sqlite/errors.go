@@ -13,9 +13,23 @@ import (
 var (
 	// ErrClosed is given to operations that were submitted after Run has ended: nothing was written.
 	ErrClosed = errors.New("database: writer has ended")
-	// ErrCorrupt is what Run returns when the file turns out to be damaged. The next Open checks the file in full and sets it aside.
+	// ErrCorrupt is what Run returns when the file turns out to be damaged. The next Open checks the file in full.
 	ErrCorrupt = errors.New("database: file is damaged")
 )
+
+// DamagedError says that the file is no database, or not a whole one. Nothing was changed.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+// Error names the file and the damage.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("database: %s is damaged: %v", e.Path, e.Err)
+}
+
+// Unwrap returns what SQLite said.
+func (e *DamagedError) Unwrap() error { return e.Err }
 
 // LockedError says that another daemon holds the database.
 type LockedError struct {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // takeLock holds PATH.lock as long as the process lives. The file stays when the daemon ends: removing it would let two
@@ -35,6 +37,27 @@ func lockError(err error, path, pid string) error {
 		return &LockedError{Path: path, PID: pid}
 	}
 	return fmt.Errorf("database: lock: %w", err)
+}
+
+// Holder returns the process id of the daemon that has the database at path, 0 when none has. It asks the kernel's list of locks,
+// because trying the lock would take it from a daemon that starts at this moment. Where the list cannot be read, or does not show the
+// processes of another container, it returns 0 too.
+func Holder(path string) int {
+	var st syscall.Stat_t
+	list, err := os.ReadFile("/proc/locks")
+	if err != nil || syscall.Stat(path+".lock", &st) != nil {
+		return 0
+	}
+	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	for line := range strings.Lines(string(list)) { // "1: FLOCK  ADVISORY  WRITE 710 fe:01:1311 0 EOF"
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "FLOCK" || f[5] != file {
+			continue
+		}
+		pid, _ := strconv.Atoi(f[4])
+		return pid
+	}
+	return 0
 }
 
 // unlock gives the lock back by closing the file.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -35,8 +36,11 @@ type Options struct {
 	MaxSize int64  // bound of the database file in bytes (the log beside it, 8 MiB, and the reserve, 16 MiB, come on top); 0 = 1 GiB
 	// Tool opens the file beside a daemon that may be running: no lock is taken, the file must exist, and Submit and Do
 	// commit at once without Run.
-	Tool   bool
-	Logger *slog.Logger // nil = slog.Default()
+	Tool bool
+	// Recover checks the file in full, and when it is damaged keeps it aside and goes on with a new one that holds all that
+	// could be read. Without it a damaged file is refused with a *[DamagedError] and stays as it is.
+	Recover bool
+	Logger  *slog.Logger // nil = slog.Default()
 
 	reserve int64 // size of the reserve file; 0 = reserveSize; tests on small disks set it
 }
@@ -52,16 +56,18 @@ type DB struct {
 
 	writing sync.Mutex // holds writer and the one write transaction
 	writer  *sql.DB
+	home    home
 
 	queue  queue
 	state  state
 	onFull []func()
+	ran    atomic.Bool    // Run was called
 	late   sync.WaitGroup // callbacks of operations that came after the end
 }
 
 // Open opens or makes the database and takes the daemon's lock on it. It verifies that commits are durable
-// (PRAGMA synchronous = 2) and refuses to go on otherwise. A file that is no database or is damaged is renamed, kept, and
-// replaced by an empty one; [Stats.SetAside] then names it. Errors: *[LockedError] when another daemon has the file.
+// (PRAGMA synchronous = 2) and refuses to go on otherwise. Errors: *[LockedError] when another daemon has the file,
+// *[DamagedError] when it is no database or is damaged, see [Options.Recover].
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -73,7 +79,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	if err := db.openChecked(ctx); err != nil {
+		db.closeWriter()
 		db.unlock()
+		if bad := (*DamagedError)(nil); errors.As(err, &bad) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("database: %s: %w", o.Path, err)
 	}
 	reader, err := openHandle(o.Path, readerParams(), 4, nil)
@@ -138,20 +148,29 @@ func createFile(path string) error {
 	return nil
 }
 
-// openChecked opens the writer, and on a damaged file once more after setting it aside.
+// openChecked opens the writer, and on a damaged file once more after recovering it, where that is wanted.
 func (db *DB) openChecked(ctx context.Context) error {
-	err := db.openWriter(ctx)
+	try := func() error {
+		if !db.opts.Tool {
+			if err := db.checkSuspect(ctx); err != nil {
+				return err
+			}
+		}
+		return db.openWriter(ctx)
+	}
+	err := try()
 	if classify(err) == faultFull {
 		db.giveUpReserve("the database cannot be opened for want of space")
-		err = db.openWriter(ctx)
+		err = try()
 	}
-	if err == nil && !db.opts.Tool {
-		err = db.checkSuspect(ctx)
-	}
-	if classify(err) != faultCorrupt || db.opts.Tool {
+	if classify(err) != faultCorrupt {
 		return err
 	}
-	if err := db.setAside(err); err != nil {
+	if !db.opts.Recover || db.opts.Tool {
+		db.closeWriter()
+		return &DamagedError{Path: db.opts.Path, Err: err}
+	}
+	if err := db.recover(ctx, err); err != nil {
 		return err
 	}
 	return db.openWriter(ctx)
@@ -168,6 +187,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 		return errors.Join(err, w.Close())
 	}
 	db.writer = w
+	db.findHome()
 	return nil
 }
 
@@ -290,6 +310,9 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		errs = append(errs, db.writer.Close())
 		db.writer = nil
+	}
+	if !db.opts.Tool && !db.ran.Load() {
+		errs = append(errs, db.restoreOld())
 	}
 	db.writing.Unlock()
 	db.unlock()

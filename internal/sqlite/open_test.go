@@ -56,7 +56,13 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	if !errors.As(err, &locked) || locked.PID != strconv.Itoa(os.Getpid()) || !strings.Contains(err.Error(), db.Path()) {
 		t.Fatalf("second daemon: %v, want a LockedError that names file and process", err)
 	}
+	if pid := Holder(db.Path()); pid != os.Getpid() {
+		t.Errorf("held by process %d, want this one, %d", pid, os.Getpid())
+	}
 	stop()
+	if pid := Holder(db.Path()); pid != 0 {
+		t.Errorf("still held by process %d", pid)
+	}
 	again := open(t, Options{Path: db.Path()})
 	start(t, again)
 }
@@ -111,6 +117,13 @@ func TestMigrate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	tool := open(t, Options{Path: db.Path(), Tool: true})
+	if err := tool.Migrate(ctx, "ab", append(steps, `CREATE TABLE c (x)`)); err == nil || !strings.Contains(err.Error(), "start the daemon first") {
+		t.Errorf("a tool of a newer version: %v, want it refused", err)
+	}
+	if err := tool.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Migrate(ctx, "ab", steps[:1]); err == nil || !strings.Contains(err.Error(), "newer version") {
 		t.Errorf("older version: %v, want it refused", err)
 	}
@@ -120,5 +133,94 @@ func TestMigrate(t *testing.T) {
 	var n int
 	if err := db.Reader().QueryRowContext(context.Background(), `SELECT count(*) FROM sqlite_master WHERE name IN ('a', 'b', 'c')`).Scan(&n); err != nil || n != 2 {
 		t.Errorf("%d tables (%v), want 2: a failing migration must leave nothing", n, err)
+	}
+}
+
+// When the migration of one owner fails, the file is as it was, though that of another has succeeded.
+func TestFailedUpgradeLeavesTheOldFile(t *testing.T) {
+	ctx := context.Background()
+	first := []string{`CREATE TABLE a (x)`}
+	db := open(t, Options{})
+	for _, owner := range []string{"one", "two"} {
+		if err := db.Migrate(ctx, owner, []string{strings.Replace(first[0], "a", owner, 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := start(t, db)
+	mustDo(t, db, insert("kept"))
+	stop()
+	path := db.Path()
+	state := func(db *DB) (s string) {
+		err := db.Reader().QueryRowContext(ctx, `SELECT group_concat(name || ' ' || coalesce(sql, ''), ';') FROM (SELECT * FROM sqlite_master ORDER BY name)`).Scan(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	old := open(t, Options{Path: path})
+	before := state(old)
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	upgrade := func(second string) (*DB, error) {
+		db := open(t, Options{Path: path})
+		if err := db.Migrate(ctx, "one", []string{first[0], `ALTER TABLE one ADD COLUMN y`}); err != nil {
+			t.Fatal(err)
+		}
+		return db, db.Migrate(ctx, "two", []string{first[0], second})
+	}
+	for range 2 {
+		failing, err := upgrade(`nonsense`)
+		if err == nil {
+			t.Fatal("a failing step gave no error")
+		}
+		if err := failing.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, Options{Path: path})
+		if after := state(again); after != before || strings.Join(values(t, again), "") != "kept" {
+			t.Errorf("after a failed upgrade:\n%s\nbefore:\n%s", after, before)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good, err := upgrade(`ALTER TABLE two ADD COLUMN y`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop = start(t, good)
+	mustDo(t, good, insert("new"))
+	after := state(good)
+	stop()
+	again := open(t, Options{Path: path})
+	start(t, again)
+	if got := state(again); got != after || after == before || strings.Join(values(t, again), ",") != "kept,new" {
+		t.Errorf("after the upgrade:\n%s", got)
+	}
+	if _, err := os.Stat(path + ".before-upgrade"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy is still there: %v", err)
+	}
+}
+
+// Without room for the way back nothing is changed.
+func TestUpgradeNeedsItsCopy(t *testing.T) {
+	ctx := context.Background()
+	db := open(t, Options{})
+	start(t, db)()
+	if err := os.Mkdir(db.Path()+".before-upgrade.part", 0o700); err != nil { // where the copy would go
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(db.Path()+".before-upgrade.part", "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, Options{Path: db.Path()})
+	start(t, again)
+	if err := again.Migrate(ctx, "t", append(schemaT[:1:1], `CREATE TABLE u (x)`)); err == nil {
+		t.Error("upgraded without a copy")
+	}
+	var n int
+	if err := again.Reader().QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'u'`).Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d tables, %v", n, err)
 	}
 }

@@ -23,7 +23,7 @@ type Stats struct {
 	LastError    error         // why writing fails, nil while it does not
 	FailingSince time.Time     // since when, zero while it does not
 	Reserve      bool          // the reserve file is there
-	SetAside     string        // where a damaged file was moved at Open, "" when none was
+	Recovery     Recovery      // what Open did with a damaged file
 	FileBytes    int64         // size of the database file
 	LogBytes     int64         // size of its write-ahead log
 	FreeBytes    int64         // free space of the disk
@@ -73,10 +73,10 @@ func (s *state) reservePresent() bool {
 	return s.stats.Reserve
 }
 
-func (s *state) setAside(path string) {
+func (s *state) setRecovery(r Recovery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stats.SetAside = path
+	s.stats.Recovery = r
 }
 
 // Stats returns the present picture.

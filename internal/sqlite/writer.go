@@ -87,6 +87,8 @@ func (db *DB) OnFull(f func()) { db.onFull = append(db.onFull, f) }
 // Run writes what is submitted until ctx ends, then commits what is still queued and returns nil. It returns ErrCorrupt when
 // the file is damaged, and an error when the disk refuses the last operations; those get that error too.
 func (db *DB) Run(ctx context.Context) error {
+	db.ran.Store(true)
+	db.forgetOld()
 	r := run{db: db, limit: maxBatch}
 	defer db.queue.end()
 	for {
@@ -122,6 +124,11 @@ type run struct {
 func (r *run) round(ctx context.Context, batch []operation) error {
 	start := time.Now()
 	n, err := r.db.write(batch)
+	if n > 0 {
+		if lost := r.settled(ctx); lost != nil {
+			return lost
+		}
+	}
 	relief := !r.failing.IsZero() && r.db.queue.isRelief(batch[:n])
 	if n > 0 {
 		r.dirty = true

@@ -1,0 +1,103 @@
+package console
+
+import (
+	_ "embed" // for the document
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+// Prefix is where all routes begin.
+const Prefix = "/console/api"
+
+// openAPI is this interface's part of the OpenAPI document.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+// Options are the parts that are looked after.
+type Options struct {
+	Outbox   *webhook.Outbox
+	Sender   *webhook.Sender
+	Failures *httpd.Limiter // by address, shared with the dialects
+	Access   Access
+	Logger   *slog.Logger
+}
+
+// Access tells whether the header of a request holds the right token; nil = no key is set, and only this machine may ask.
+type Access func(http.Header) bool
+
+// API answers the console's requests.
+type API struct {
+	outbox   *webhook.Outbox
+	sender   *webhook.Sender
+	failures *httpd.Limiter
+	log      *slog.Logger
+	access   atomic.Pointer[Access]
+	origin   *http.CrossOriginProtection
+}
+
+// New makes the routes.
+func New(o Options) *API {
+	a := &API{outbox: o.Outbox, sender: o.Sender, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection()}
+	a.Configure(o.Access)
+	return a
+}
+
+// Configure replaces the access.
+func (a *API) Configure(access Access) { a.access.Store(&access) }
+
+// Mount adds the routes to a server. Errors have the shape of the paths outside of the dialects.
+func (a *API) Mount(s *httpd.Server) {
+	g := s.Mount(httpd.Dialect{Prefix: Prefix}, a.authenticate)
+	for _, r := range a.routes() {
+		g.Add(r.method, r.path, r.handler)
+	}
+	s.Describe(openAPI)
+}
+
+// route is one endpoint.
+type route struct {
+	method, path string // below Prefix
+	handler      echo.HandlerFunc
+}
+
+// routes is the one table of endpoints; README.md and the OpenAPI document list the same.
+func (a *API) routes() []route {
+	return []route{
+		{http.MethodGet, "/outbox", a.status},
+		{http.MethodGet, "/outbox/events", a.list},
+		{http.MethodGet, "/outbox/events/:id", a.show},
+		{http.MethodPost, "/outbox/replay", a.replay},
+		{http.MethodPost, "/outbox/test", a.test},
+	}
+}
+
+// authenticate wants the token of the day. Without a key only this machine may ask, and no page of another site that a browser on
+// this machine shows.
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+		r, remote := c.Request(), httpd.Remote(c.Request())
+		access := *a.access.Load()
+		if access == nil {
+			if !remote.IsLoopback() || !local(r.Host) || a.origin.Check(r) != nil {
+				return &httpd.Error{Status: http.StatusForbidden, Message: "without a WEBKEY only this machine may ask"}
+			}
+			return next(c)
+		}
+		if wait, blocked := a.failures.Blocked(remote); blocked {
+			return httpd.TooMany(wait)
+		}
+		if !access(r.Header) {
+			a.failures.Fail(remote)
+			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
+		}
+		return next(c)
+	}
+}

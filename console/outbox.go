@@ -1,0 +1,150 @@
+package console
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+const maxPage = 1000
+
+func (a *API) status(c echo.Context) error {
+	s, err := a.outbox.Status(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, s)
+}
+
+// page is the answer of list.
+type page struct {
+	Events []webhook.Record `json:"events"`
+	Next   int64            `json:"next,omitempty"` // "before" of the next page; not there at the end
+}
+
+func (a *API) list(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	f, err := filter(p)
+	if err != nil {
+		return err
+	}
+	if f.Limit, err = p.Int("limit", 100, 1, maxPage); err != nil {
+		return err
+	}
+	before, err := p.Int("before", 0, 0, math.MaxInt)
+	if err != nil {
+		return err
+	}
+	f.Before = int64(before)
+	list, err := a.outbox.List(c.Request().Context(), f)
+	if err != nil {
+		return failure(err)
+	}
+	answer := page{Events: list}
+	if list == nil {
+		answer.Events = []webhook.Record{}
+	}
+	if len(list) == f.Limit {
+		answer.Next = list[len(list)-1].Seq
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// filter reads how events are chosen.
+func filter(p httpd.Params) (f webhook.Filter, err error) {
+	f = webhook.Filter{State: p.Get("state"), Kind: p.Get("event"), Key: p.Get("call")}
+	for name, into := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+		text := p.Get(name)
+		if text == "" {
+			continue
+		}
+		if *into, err = time.Parse(time.RFC3339, text); err != nil {
+			return f, &httpd.Error{Status: http.StatusBadRequest, Message: name + " is no time such as 2026-11-21T15:04:05Z"}
+		}
+	}
+	return f, nil
+}
+
+func (a *API) show(c echo.Context) error {
+	id, err := httpd.PathParam(c, "id")
+	if err != nil {
+		return err
+	}
+	r, err := a.outbox.Show(c.Request().Context(), id)
+	if err != nil {
+		return failure(err)
+	}
+	return c.JSON(http.StatusOK, r)
+}
+
+// replay makes events pending again: those that are named, or those that a filter chooses, or all dead letters.
+func (a *API) replay(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	f, err := filter(p)
+	if err != nil {
+		return err
+	}
+	ctx, n := c.Request().Context(), 0
+	ids := p.Get("id")
+	switch {
+	case ids != "" && f != (webhook.Filter{}):
+		return &httpd.Error{Status: http.StatusBadRequest, Message: "id does not go together with state, event, call, since or until"}
+	case ids != "":
+		n, err = a.outbox.Replay(ctx, strings.Split(ids, ",")...)
+	default:
+		n, err = a.outbox.ReplayWhere(ctx, f, nil)
+	}
+	if n > 0 {
+		a.log.InfoContext(ctx, "events are replayed at the console's request", "events", n, "request_id", httpd.RequestID(ctx))
+	}
+	if err != nil {
+		return failure(err)
+	}
+	return c.JSON(http.StatusOK, map[string]int{"replayed": n})
+}
+
+// trial is the answer of test.
+type trial struct {
+	Delivered bool   `json:"delivered"`
+	Status    int    `json:"status,omitempty"` // of the receiver's answer, 0 when none came
+	Took      int64  `json:"took_ms"`
+	Error     string `json:"error,omitempty"`
+}
+
+// test sends one signed event past the queue, and says what came of it.
+func (a *API) test(c echo.Context) error {
+	began := time.Now()
+	status, err := a.sender.Test(c.Request().Context(), webhook.TestEvent())
+	if errors.Is(err, webhook.ErrURL) {
+		return &httpd.Error{Status: http.StatusConflict, Message: "no receiver is configured: [general] URL is empty"}
+	}
+	answer := trial{Delivered: err == nil, Status: status, Took: time.Since(began).Milliseconds()}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// failure gives an error of the outbox its status; every other one is internal.
+func failure(err error) error {
+	switch {
+	case errors.Is(err, webhook.ErrUnknown):
+		return &httpd.Error{Status: http.StatusNotFound, Message: "no such event"}
+	case errors.Is(err, webhook.ErrFilter):
+		return &httpd.Error{Status: http.StatusBadRequest, Message: strings.TrimPrefix(err.Error(), "webhook: ")}
+	}
+	return err
+}
