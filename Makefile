@@ -20,7 +20,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak lab clean check need-build need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ conformance: need-test ## every curl line of the vendor's page, against real Ast
 
 faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
 	go run ./lab/cmd/faults $(FAULT)
+
+soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
+	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)
 
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
