@@ -81,6 +81,10 @@ func (e *Events) store(batch []pbx.Occurrence) {
 	}
 	var events []webhook.Event
 	for _, o := range batch {
+		if gap, is := o.Event.(pbx.RecordsMissed); is {
+			e.noteGap(webhook.Gap{Since: gap.Since, Until: o.At, Reason: "the call records of Asterisk: " + gap.Reason})
+			continue
+		}
 		event, ok, err := rules.translate(o)
 		if err != nil {
 			e.log.Error("event could not be encoded", "event", event.Kind, "error", err)
@@ -90,6 +94,19 @@ func (e *Events) store(batch []pbx.Occurrence) {
 	}
 	if len(events) > 0 {
 		e.outbox.Put(events, e.stored)
+	}
+}
+
+// gapPatience is how long events may wait for a gap to be stored.
+const gapPatience = 5 * time.Second
+
+// noteGap lets whoever misses events find out why.
+func (e *Events) noteGap(g webhook.Gap) {
+	e.log.Error("calls of a time without a link cannot be made good", "since", g.Since, "until", g.Until, "reason", g.Reason)
+	ctx, cancel := context.WithTimeout(context.Background(), gapPatience)
+	defer cancel()
+	if err := e.outbox.NoteGap(ctx, g); err != nil {
+		e.log.Error("gap could not be stored", "error", err)
 	}
 }
 

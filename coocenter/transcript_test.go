@@ -14,10 +14,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dialbridge/dialbridge/internal/golden"
+	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
@@ -246,5 +248,20 @@ func TestPush(t *testing.T) {
 		if diff := cmp.Diff(want, order[key]); diff != "" {
 			t.Errorf("order of %s (-stored +received):\n%s", key, diff)
 		}
+	}
+}
+
+// TestMissedRecordsAreAGap: what cannot be made good is stored with its reason, and pushed to nobody.
+func TestMissedRecordsAreAGap(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	since := time.Date(2026, 11, 21, 22, 0, 0, 0, time.UTC)
+	r.events.store([]pbx.Occurrence{{Seq: 1, At: since.Add(time.Hour), Event: pbx.RecordsMissed{Since: since, Reason: "permission denied"}}})
+	status, err := r.outbox.Status(t.Context())
+	r.must(err)
+	if len(status.Gaps) != 1 || !status.Gaps[0].Since.Equal(since) || !status.Gaps[0].Until.Equal(since.Add(time.Hour)) || !strings.Contains(status.Gaps[0].Reason, "permission denied") {
+		t.Errorf("gaps: %+v", status.Gaps)
+	}
+	if n := len(r.stored()); n != 0 {
+		t.Errorf("%d events", n)
 	}
 }

@@ -56,6 +56,13 @@ type CallRecorded struct {
 	CDR  CDR
 }
 
+// RecordsMissed tells that Asterisk was not heard from Since to now and that its own records of that time cannot be read: calls
+// that began and ended in it are not known.
+type RecordsMissed struct {
+	Since  time.Time
+	Reason string
+}
+
 // ExtensionChanged tells the new state of an extension; it comes only when the state differs from the last one told.
 type ExtensionChanged struct {
 	Exten Exten
@@ -83,6 +90,7 @@ func (DialEnded) event()          {}
 func (ChannelEnded) event()       {}
 func (CallEnded) event()          {}
 func (CallClosed) event()         {}
+func (RecordsMissed) event()      {}
 func (CallRecorded) event()       {}
 func (ExtensionChanged) event()   {}
 func (QueueMemberChanged) event() {}

@@ -124,3 +124,31 @@ func TestRecordWhenNobodySays(t *testing.T) {
 		t.Fatalf("records = %+v", got)
 	}
 }
+
+// TestUnreadRecords: a gap whose records cannot be read is told, with the moment at which Asterisk was last heard.
+func TestUnreadRecords(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		seen   time.Time
+		unread string
+		want   int
+	}{
+		{"a gap", time.Unix(100, 0), "permission denied", 1},
+		{"records were read", time.Unix(100, 0), "", 0},
+		{"the first start", time.Time{}, "permission denied", 0},
+	} {
+		rules := testRules()
+		st := newState(&rules)
+		st.seen = c.seen
+		st.reconcile(&snapshot{hasChannels: true, unread: c.unread}, fates{}, time.Unix(200, 0))
+		n := 0
+		for _, o := range st.out {
+			if e, ok := o.Event.(RecordsMissed); ok && e.Since.Equal(c.seen) {
+				n++
+			}
+		}
+		if n != c.want {
+			t.Errorf("%s: told %d times, want %d", c.name, n, c.want)
+		}
+	}
+}

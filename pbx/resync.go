@@ -28,6 +28,7 @@ type snapshot struct {
 	records   []CDR    // from Asterisk's own file
 	place     position // up to which they were read
 	hasPlace  bool
+	unread    string // why they could not be read, "" when they were
 	missing   []string
 
 	hasEndpoints, hasHints, hasQueues, hasChannels bool
@@ -58,6 +59,7 @@ func (s *snapshot) readRecords(file string, from position) {
 	list, to, err := missed(file, from)
 	if err != nil {
 		s.missing = append(s.missing, "call records of the time without a link: "+err.Error())
+		s.unread = err.Error()
 		return
 	}
 	s.records, s.place, s.hasPlace = list, to, true
@@ -168,6 +170,9 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 	}
 	gap := s.newGap(snap.records)
 	if snap.hasChannels {
+		if snap.unread != "" && gap.since.Before(at) {
+			s.emit(RecordsMissed{Since: gap.since, Reason: snap.unread})
+		}
 		s.reconcileChannels(snap.channels, f, gap)
 		s.reconcileWaiting(snap.queues, snap.hasQueues, f)
 	}

@@ -167,7 +167,7 @@ func (s *soak) take() bool {
 		if free {
 			return more
 		}
-		s.bench.wait(50 * time.Millisecond)
+		s.wait(50 * time.Millisecond)
 	}
 }
 
