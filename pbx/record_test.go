@@ -152,3 +152,30 @@ func TestUnreadRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordOfACallThatFollows: a call that began after the login and ended before the query was answered is told by its own
+// events, which are applied on top of the answer, and not by its record as well.
+func TestRecordOfACallThatFollows(t *testing.T) {
+	rules := testRules()
+	st := newState(&rules)
+	st.seen = time.Unix(100, 0)
+	record := CDR{UniqueID: "1.1", Channel: "PJSIP/801-1", Source: "801", Destination: "802", Start: "1970-01-01 00:01:50", End: "1970-01-01 00:01:55"}
+	other := record
+	other.UniqueID, other.Channel = "1.2", "PJSIP/803-1"
+	snap := &snapshot{hasChannels: true, records: []CDR{record, other}}
+	st.reconcile(snap, fates{born: map[string]bool{"1.1": true}}, time.Unix(200, 0))
+	told := map[CallID]int{}
+	for _, o := range st.out {
+		switch e := o.Event.(type) {
+		case CallRecorded:
+			told[e.Call]++
+		case CallEnded:
+			told[e.Call.ID]++
+		case CallClosed:
+			told[e.Account.ID]++
+		}
+	}
+	if told["1.1"] != 0 || told["1.2"] != 3 {
+		t.Errorf("told: %v, want nothing of 1.1 and record, end and account of 1.2", told)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,6 +169,7 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 	if snap.hasQueues {
 		s.reconcileQueues(snap.queues)
 	}
+	snap.records = slices.DeleteFunc(snap.records, func(r CDR) bool { return f.born[r.UniqueID] }) // its own events follow
 	gap := s.newGap(snap.records)
 	if snap.hasChannels {
 		if snap.unread != "" && gap.since.Before(at) {
