@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,11 +49,15 @@ type soak struct {
 func TestSoak(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		s := newSoak(t, version)
-		before := resident(t, s.d.Pid())
+		before := s.heap()
 		s.work()
 		s.must(s.d.Ready(s.within(startTime)))
 		s.compare()
-		t.Logf("%d calls; memory %.1f MiB before, %.1f MiB after", *soakCalls, before, resident(t, s.d.Pid()))
+		heap := s.heap()
+		t.Logf("%d calls; Go heap %.1f MiB before, %.1f MiB after; resident %.1f MiB, the database's cache included", *soakCalls, before, heap, resident(t, s.d.Pid()))
+		if heap > before+8 {
+			t.Errorf("the heap has grown from %.1f to %.1f MiB", before, heap)
+		}
 		if rows := s.liveCalls(); len(rows) != 0 {
 			t.Errorf("ghosts: %+v", rows)
 		}
@@ -69,7 +75,7 @@ func newSoak(t *testing.T, version string) *soak {
 	t.Cleanup(func() { _ = rec.Close() })
 	bin, err := plain()
 	b.must(err)
-	b.rec, b.opts = rec, bridge.Options{Binary: bin, Dir: t.TempDir(), Receiver: rec, Extra: "[ivr]\nivr-scenes = 610, working time\n"}
+	b.rec, b.opts = rec, bridge.Options{Binary: bin, Dir: t.TempDir(), Receiver: rec, Extra: "[ami]\nping = 1s\ndead_after = 3s\n[ivr]\nivr-scenes = 610, working time\n"}
 	b.d, err = bridge.Start(b.within(startTime), b.lab, b.opts)
 	b.must(err)
 	b.lab.AMIAddress = direct
@@ -171,16 +177,25 @@ func (s *soak) take() bool {
 	}
 }
 
-// cutAgainAndAgain closes the daemon's connection every few seconds.
+// cutAgainAndAgain closes the daemon's connection every few seconds. Every fifth time it only goes silent, and after that Asterisk
+// reads its configuration again.
 func (s *soak) cutAgainAndAgain(ctx context.Context) {
 	r := rand.New(rand.NewPCG(1, 9))
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-time.After(time.Second + pick(r, 4000)):
 			s.mu.Lock()
 			still := s.still
 			s.mu.Unlock()
-			if !still {
+			switch {
+			case still:
+			case n%5 == 0:
+				s.tap.goDeaf()
+			case n%5 == 1 && n > 1:
+				if _, err := s.lab.CLI(ctx, "core reload"); err != nil && ctx.Err() == nil {
+					s.Errorf("reload: %v", err)
+				}
+			default:
 				s.tap.cut()
 			}
 		case <-ctx.Done():
@@ -230,6 +245,22 @@ func (s *soak) registered() error {
 		}
 	}
 	return nil
+}
+
+// heap is what the daemon's Go heap holds, in MiB, garbage included: the collector leaves at most as much again as is in use.
+func (s *soak) heap() float64 {
+	s.Helper()
+	_, body, err := s.d.Get(s.ctx, "/metrics")
+	s.must(err)
+	for line := range strings.Lines(body) {
+		if v, ok := strings.CutPrefix(line, "go_memstats_heap_alloc_bytes "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			s.must(err)
+			return n / (1 << 20)
+		}
+	}
+	s.Fatal("no go_memstats_heap_alloc_bytes")
+	return 0
 }
 
 // compare counts ends and records by the number that called.

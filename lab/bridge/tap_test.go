@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dialbridge/dialbridge/lab"
@@ -24,6 +25,7 @@ type tap struct {
 	mu    sync.Mutex
 	sent  bytes.Buffer
 	conns []net.Conn
+	deaf  *atomic.Bool // set for the connections of today: nothing comes through, and nothing ends
 }
 
 func newTap(t *testing.T, ip, target string) *tap {
@@ -61,14 +63,42 @@ func (p *tap) accept() {
 		}
 		p.mu.Lock()
 		p.conns = append(p.conns, daemon, asterisk)
+		if p.deaf == nil {
+			p.deaf = new(atomic.Bool)
+		}
+		deaf := p.deaf
 		p.mu.Unlock()
 		pipe := func(to, from net.Conn, copied io.Writer) {
-			_, _ = io.Copy(to, io.TeeReader(from, copied)) // either end may close at any time
+			_, _ = io.Copy(hearing{to, deaf}, io.TeeReader(from, copied)) // either end may close at any time
 			_, _ = to.Close(), from.Close()
 		}
 		p.done.Go(func() { pipe(asterisk, daemon, p) })
 		p.done.Go(func() { pipe(daemon, asterisk, io.Discard) })
 	}
+}
+
+// hearing writes to a connection unless it has gone deaf.
+type hearing struct {
+	io.Writer
+	deaf *atomic.Bool
+}
+
+// Write implements io.Writer.
+func (h hearing) Write(b []byte) (int, error) {
+	if h.deaf.Load() {
+		return len(b), nil
+	}
+	return h.Writer.Write(b)
+}
+
+// goDeaf makes the connections half open: both ends think that the other one is there, and hear nothing more.
+func (p *tap) goDeaf() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.deaf != nil {
+		p.deaf.Store(true)
+	}
+	p.deaf = nil
 }
 
 // Write implements io.Writer: it keeps what the daemon sends.
