@@ -218,7 +218,9 @@ func (c *Call) advance(state State) {
 	case Ringing:
 		c.info.Ringing = time.Now()
 	case Answered:
-		c.info.Answered = time.Now()
+		if c.info.Answered.IsZero() {
+			c.info.Answered = time.Now()
+		}
 	}
 	c.p.broadcast()
 }

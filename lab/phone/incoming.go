@@ -235,6 +235,7 @@ func (c *Call) answer() {
 		c.refuse(sip.StatusNotAcceptableHere)
 		return
 	}
+	c.info.Answered = time.Now() // before anybody can know of it
 	c.respond(sip.StatusOK, body)
 	c.media.start()
 	c.advance(Answered)
