@@ -327,7 +327,7 @@ func TestFailingReceiver(t *testing.T) {
 	b.rec.Behave(nil)
 	_, events := b.callEvents(1, func(e bridge.Event) bool { return e.Status == http.StatusOK && dials("801", "802")(e) })
 	list := kinds(b.rec.Events(), events[0].Call())
-	if len(list) != 4 || list[0] != "dialbegin" || list[1] != "dialend" {
+	if len(list) != 5 || list[0] != "dialbegin" || list[1] != "dialend" {
 		t.Errorf("events in order of delivery: %v", list)
 	}
 }

@@ -14,9 +14,9 @@ import (
 
 // wanted is what each call must bring, by kind of event, besides the states of the extensions.
 var wanted = []map[string]int{
-	{"dialbegin": 1, "dialend": 1, "hangup": 1, "cdr": 1},
-	{"dialbegin": 2, "dialend": 2, "hangup": 1, "cdr": 1},
-	{"dialbegin": 1, "dialend": 1, "hangup": 1, "cdr": 1},
+	{"dialbegin": 1, "dialend": 1, "hangup": 1, "cdr": 1, "cc_cdr": 1},
+	{"dialbegin": 2, "dialend": 2, "hangup": 1, "cdr": 1, "cc_cdr": 1},
+	{"dialbegin": 1, "dialend": 1, "hangup": 1, "cdr": 1, "cc_cdr": 1},
 }
 
 // stepper prints the steps of the set-up with their times.
@@ -125,6 +125,8 @@ func describe(e bridge.Event) string {
 		return fmt.Sprintf("%s %s with %s %s, call %s", f["calleridnum"], f["calleridname"], f["connectedlinenum"], f["connectedlinename"], f["uniqueid"])
 	case "cdr":
 		return fmt.Sprintf("%s -> %s: %s, %s s, %s s of talk, %s", f["source"], f["destination"], f["disposition"], f["duration"], f["billableseconds"], or(f["calltype"], "internal"))
+	case "cc_cdr":
+		return fmt.Sprintf("%s -> %s, %s: rang %s s, talked %s s, %s hung up", f["caller"], f["called"], f["callType"], f["ringTime"], f["talkingTime"], f["hangupSide"])
 	case "extensionstatus":
 		return f["exten"] + " is " + f["statustext"]
 	}
