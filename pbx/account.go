@@ -130,7 +130,8 @@ func (a *Account) measure() {
 	}
 }
 
-// share tells what each extension had of the call, in the order of their coming.
+// share tells what each extension had of the call, in the order of their coming. Two phones of one extension that ring at once are
+// one ring.
 func (a *Account) share() {
 	for i := range a.Spans {
 		sp := &a.Spans[i]
@@ -140,19 +141,18 @@ func (a *Account) share() {
 		sh := a.of(sp.Exten)
 		switch sp.Kind {
 		case SpanRing:
-			sh.Rings++
-			sh.Ring += sp.until(a.End)
 			sh.Answered = sh.Answered || sp.Outcome == "ANSWER"
 			sh.Queue = QueueName(orElse(sp.Place, string(sh.Queue)))
-		case SpanTalk:
-			sh.Talk += sp.until(a.End)
-		case SpanHold:
-			sh.Hold += sp.until(a.End)
 		case SpanAfterWork:
 			sh.AfterWork += sp.until(a.End)
 			a.AfterWork += sp.until(a.End)
 		default:
 		}
+	}
+	for i := range a.Agents {
+		sh := &a.Agents[i]
+		sh.Rings, sh.Ring = a.rings(sh.Exten), a.when(SpanRing, sh.Exten).length()
+		sh.Talk, sh.Hold = a.when(SpanTalk, sh.Exten).length(), a.when(SpanHold, sh.Exten).length()
 	}
 }
 

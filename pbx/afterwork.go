@@ -93,17 +93,34 @@ func (s *state) release(n Exten) {
 func (s *state) watchWrap(old, fresh Member, removed bool) {
 	w := s.wraps[fresh.Exten]
 	if w == nil {
+		if fresh.afterWork() && !removed {
+			s.release(fresh.Exten) // he was let go before the pause came to this queue
+		}
 		return
 	}
 	switch {
 	case fresh.afterWork() && !removed:
-		w.Seen = true
+		s.seeWrap(w)
 	case old.afterWork() && (removed || fresh.Paused):
 		if !s.inAfterWork(fresh.Exten) {
 			s.endWrap(fresh.Exten, false)
 		}
 	case old.afterWork():
 		s.endWrap(fresh.Exten, true)
+	}
+}
+
+// seeWrap notes that Asterisk has told the pause.
+func (s *state) seeWrap(w *wrap) {
+	if w.Seen {
+		return
+	}
+	w.Seen = true
+	if c := s.calls[w.Call]; c != nil {
+		c.dirty = true
+	}
+	if h := s.kept[w.Call]; h != nil {
+		h.dirty = true
 	}
 }
 
@@ -141,7 +158,7 @@ func (s *state) reconcileWraps(booted time.Time) {
 	for n, w := range s.wraps {
 		switch {
 		case s.inAfterWork(n):
-			w.Seen = true
+			s.seeWrap(w)
 		case booted.After(w.Since) && s.at.Before(w.Until):
 			for _, p := range s.places(n, "") {
 				s.pauses = append(s.pauses, pauseOrder{n, p.queue, p.member.Interface, true})
@@ -153,6 +170,11 @@ func (s *state) reconcileWraps(booted time.Time) {
 	for id := range s.kept {
 		s.closeKept(id)
 	}
+	s.releaseStrays()
+}
+
+// releaseStrays lets all go who are paused for after-call work that nobody does any more.
+func (s *state) releaseStrays() {
 	for _, q := range s.queues {
 		for _, m := range q.members {
 			if m.afterWork() && s.wraps[m.Exten] == nil {
@@ -162,15 +184,21 @@ func (s *state) reconcileWraps(booted time.Time) {
 	}
 }
 
-// putPauses asks Asterisk for what the last change wants. An order that is lost is made good at the next login.
+// putPauses asks Asterisk for what the last change wants, one after the other. A release that is lost is made good within a
+// minute.
 func (r *run) putPauses(list []pauseOrder) {
 	if len(list) == 0 {
 		return
 	}
+	before, done := r.pausing, make(chan struct{})
+	r.pausing = done
 	r.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
+		defer close(done)
+		if before != nil {
+			<-before // so that a release never overtakes its pause
+		}
 		for _, p := range list {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			a := ami.NewAction("QueuePause", "Queue", string(p.queue), "Interface", p.iface, "Paused", strconv.FormatBool(p.paused))
 			if p.paused {
 				a = a.With("Reason", afterWork)
@@ -178,6 +206,7 @@ func (r *run) putPauses(list []pauseOrder) {
 			if _, err := r.client.Do(ctx, a); err != nil && !errors.Is(err, context.Canceled) {
 				r.log.Warn("after-call work could not be told to asterisk", "exten", p.exten, "queue", p.queue, "paused", p.paused, "error", err)
 			}
+			cancel()
 		}
 	})
 }

@@ -153,9 +153,17 @@ func TestAfterWork(t *testing.T) {
 			d.st.tickWraps(d.at)
 		}, "1.1 0s", ""},
 		{"found paused by nobody after a restart", func(d *desk) {
-			d.paused("630", "1", afterWork)
+			d.st.queues["630"].members[0].Paused, d.st.queues["630"].members[0].Reason = true, afterWork
 			d.st.reconcileWraps(time.Time{})
 		}, "", "630=false"},
+		{"let go in one queue before the pause has come to the other", func(d *desk) {
+			d.serves("1.1")
+			d.st.pauses = nil
+			d.paused("630", "1", afterWork)
+			d.paused("630", "0", "")
+			d.st.pauses = nil
+			d.paused("631", "1", afterWork)
+		}, "1.1 0s", "631=false"},
 		{"Asterisk began anew: the rest of the time", func(d *desk) {
 			d.serves("1.1")
 			d.obeys()

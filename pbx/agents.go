@@ -31,6 +31,9 @@ func (s *Switch) agent(field string, n Exten, queue QueueName) (*Rules, error) {
 // Pause pauses or unpauses an extension in a queue, in all its queues when queue is "". Errors: InvalidError, ErrNoQueue,
 // ErrNotFound (it is no member there), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Pause(ctx context.Context, n Exten, queue QueueName, paused bool, reason string) error {
+	if paused && reason == afterWork {
+		return &InvalidError{Field: "reason", Reason: "acw is kept for after-call work"}
+	}
 	s.mu.RLock()
 	_, err := s.agent("member", n, queue)
 	places := s.state.places(n, queue)

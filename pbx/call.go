@@ -51,6 +51,8 @@ type Channel struct {
 	AppData      string `json:"app_data,omitempty"`
 	Called       bool   `json:"called,omitempty"` // rung on behalf of another channel
 	Visit        Visit  `json:"visit,omitzero"`   // the menu it is in or has just left
+	Waits        bool   `json:"waits,omitempty"`  // its bridge holds those who hear music and not each other
+	Serves       Exten  `json:"serves,omitempty"` // agent whose after-call work begins when it ends
 }
 
 // Local reports whether the channel is one half of a Local channel.

@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dialbridge/dialbridge/ami"
@@ -29,10 +30,24 @@ func (s *state) dialBegin(m ami.Message) {
 		return
 	}
 	leg := legFrom(m, from)
-	c.legs = append(c.legs, leg)
+	s.addLeg(c, leg)
 	c.dirty = true
 	s.beginRing(c, leg)
 	s.emit(DialBegun{Call: c.id, Leg: *leg})
+}
+
+// maxLegs bounds the legs that are kept of a call: a queue may ring its agents for hours.
+const maxLegs = 200
+
+// addLeg notes a leg. The oldest that have ended without an answer make room.
+func (s *state) addLeg(c *call, leg *Leg) {
+	c.outward = c.outward || s.rules.extenOf(deviceOf(leg.ToName)) == ""
+	if len(c.legs) >= maxLegs {
+		if i := slices.IndexFunc(c.legs, func(l *Leg) bool { return l.Ended && !l.Answered }); i >= 0 {
+			c.legs = slices.Delete(c.legs, i, i+1)
+		}
+	}
+	c.legs = append(c.legs, leg)
 }
 
 // callOfLeg finds the call by the rung channel, else by its Linkedid.
@@ -103,7 +118,7 @@ func (s *state) dialEnd(m ami.Message) {
 	if leg == nil { // it began while the link was down
 		from := dialler{party: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}, name: m.Get("Channel")}
 		leg = legFrom(m, s.behindLocal(c, from))
-		c.legs = append(c.legs, leg)
+		s.addLeg(c, leg)
 	}
 	s.endLeg(c, leg, m.Get("DialStatus"))
 	s.forwarded(c, leg, m.Get("Forward"))

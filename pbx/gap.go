@@ -19,7 +19,7 @@ type gap struct {
 // newGap looks through the records of a gap, before the picture has changed.
 func (s *state) newGap(records []CDR) *gap {
 	g := &gap{since: s.seen, zone: s.rules.Location, records: records}
-	if g.since.IsZero() {
+	if g.since.IsZero() || g.since.After(s.at) {
 		g.since = s.at
 	}
 	dialled := map[string]bool{}
@@ -36,27 +36,64 @@ func (s *state) newGap(records []CDR) *gap {
 }
 
 // endOf is when a channel ended that is gone after the gap: as its record says, else when it was last known to live.
-func (g *gap) endOf(ch *channel) time.Time {
+func (g *gap) endOf(s *state, ch *channel) time.Time {
 	for _, r := range g.records {
 		if r.UniqueID != ch.ID && r.Channel != ch.Name && r.DestinationChannel != ch.Name {
 			continue
 		}
 		if end := g.time(r.End); end.After(g.since) {
-			g.fill(ch, r)
+			g.fill(s, ch, r)
 			return end
 		}
 	}
 	return g.since
 }
 
-// fill notes a conversation that began in the gap.
-func (g *gap) fill(ch *channel, r CDR) {
-	answer := g.time(r.Answer)
-	if r.Disposition != "ANSWERED" || r.DestinationChannel == "" || answer.Before(g.since) || ch.call.had(SpanTalk) {
+// fill notes what a channel had of a conversation that began in the gap. Records are cut to whole seconds.
+func (g *gap) fill(s *state, ch *channel, r CDR) {
+	answer, c := g.time(r.Answer), ch.call
+	if r.Disposition != "ANSWERED" || r.DestinationChannel == "" || answer.Before(g.since.Add(-time.Second)) || ch.had(SpanTalk) {
 		return
 	}
-	sp := Span{Kind: SpanTalk, Channel: ch.ID, Party: ch.Caller.Number, Start: answer, End: g.time(r.End)}
-	ch.call.Spans = append(ch.call.Spans, sp)
+	for kind, outcome := range map[SpanKind]string{SpanRing: "ANSWER", SpanQueue: string(queueConnected)} {
+		if sp := c.openSpan(kind, ch.ID); sp != nil {
+			sp.End, sp.Outcome = latest(answer, sp.Start), outcome
+		}
+	}
+	talk := s.spanOf(SpanTalk, ch)
+	talk.Start, talk.End = latest(answer, c.started), latest(g.time(r.End), c.started)
+	c.Spans = append(c.Spans, talk)
+	c.Stage = StageTalk
+}
+
+// had reports whether a channel was ever in a span of the kind.
+func (ch *channel) had(kind SpanKind) bool {
+	return slices.ContainsFunc(ch.call.Spans, func(sp Span) bool { return sp.Kind == kind && sp.Channel == ch.ID })
+}
+
+// bury ends what a channel was in that has ended unseen.
+func (s *state) bury(ch *channel, at time.Time) {
+	if sp := ch.call.openSpan(SpanQueue, ch.ID); sp != nil {
+		sp.End = latest(at, sp.Start)
+		sp.Outcome = string(s.missed(sp, true))
+	}
+	ch.call.finishChannel(ch.ID, at)
+	ch.leaving = true
+}
+
+// wayOf finds out the direction of a call whose beginning was not seen: the dialplan is elsewhere by now, but a first channel of no
+// extension that nobody rang came in, and one that was rung goes out.
+func (s *state) wayOf(ch *channel) {
+	c := ch.call
+	if ch.Local() || c.originated || c.requested != "" || s.rules.extenOf(ch.Device()) != "" {
+		return
+	}
+	switch {
+	case ch.Called:
+		c.outward = true
+	case ch == c.first && len(c.legs) == 0:
+		c.inbound = true
+	}
 }
 
 // time reads a time of a record; zero when there is none.

@@ -25,6 +25,8 @@ CREATE TABLE pbx_calls (
 );
 CREATE INDEX pbx_calls_caller ON pbx_calls (caller, seq);
 CREATE INDEX pbx_calls_called ON pbx_calls (called, seq);
+CREATE INDEX pbx_calls_did    ON pbx_calls (did, seq);
+CREATE INDEX pbx_calls_queue  ON pbx_calls (queue, seq);
 CREATE INDEX pbx_calls_ended  ON pbx_calls (ended);
 CREATE TABLE pbx_call_agents (
 	exten     TEXT    NOT NULL,
@@ -39,7 +41,7 @@ CREATE TABLE pbx_call_agents (
 	PRIMARY KEY (exten, seq)
 ) WITHOUT ROWID;
 CREATE INDEX pbx_call_agents_call ON pbx_call_agents (seq);
-CREATE TABLE pbx_seen (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL)`
+CREATE TABLE pbx_seen (one INTEGER PRIMARY KEY CHECK (one = 1), at BLOB NOT NULL)`
 
 // finishedCall is an account on its way into the file: fixed bytes, because it is written on another goroutine.
 type finishedCall struct {
@@ -89,13 +91,21 @@ const (
 	prunePiece = 500
 )
 
-// prune deletes accounts that are older than they are kept, and the oldest while the file is nearly full: they go before
-// any event.
-func (r *run) prune(now time.Time) {
+// minutely does what need not be done at once.
+func (r *run) minutely(st *state, now time.Time) {
 	if now.Sub(r.pruned) < pruneEvery {
 		return
 	}
 	r.pruned = now
+	r.prune(now)
+	if r.synced {
+		st.releaseStrays()
+	}
+}
+
+// prune deletes accounts that are older than they are kept, and the oldest while the file is nearly full: they go before
+// any event.
+func (r *run) prune(now time.Time) {
 	before := now.Add(-r.keep).UnixMilli()
 	r.store.SubmitAhead(func(tx *sql.Tx) error {
 		left, capacity, err := r.store.Room(tx)

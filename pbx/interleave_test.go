@@ -136,16 +136,15 @@ func TestInterleavedWithGaps(t *testing.T) {
 
 // snapshotOf is what Asterisk would answer in this state.
 func snapshotOf(st *state) *snapshot {
-	snap := &snapshot{cdrs: cdrManager, hasChannels: true}
+	snap := &snapshot{cdrs: cdrManager, hasChannels: true, holding: map[string]bool{}}
 	for _, ch := range st.channels {
-		app := ch.App
-		if ch.waits {
-			app = "Park"
+		if ch.Waits {
+			snap.holding[ch.Bridge] = true
 		}
 		snap.channels = append(snap.channels, amitest.NewEvent("CoreShowChannel", "Channel", ch.Name, "Uniqueid", ch.ID, "Linkedid", ch.Linked,
 			"ChannelState", ch.State, "ChannelStateDesc", ch.StateText, "CallerIDNum", ch.Caller.Number, "CallerIDName", ch.Caller.Name,
 			"ConnectedLineNum", ch.Connected.Number, "ConnectedLineName", ch.Connected.Name, "Context", ch.Context, "Exten", ch.Exten,
-			"Application", app, "BridgeId", ch.Bridge, "Duration", "00:00:01"))
+			"Application", ch.App, "BridgeId", ch.Bridge, "Duration", "00:00:01"))
 	}
 	return snap
 }

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/dialbridge/dialbridge/ami"
 )
@@ -76,8 +77,8 @@ func (s *state) enterMenu(ch *channel, menu Menu, context string) {
 // reportMenu takes over what a dialplan reports of a menu that has no context of its own: the first report begins a stay, one
 // with a key ends it.
 func (s *state) reportMenu(ch *channel, m ami.Message) {
-	menu := Menu{ID: m.Get("ivrId"), Name: m.Get("ivrName")}
-	if menu.ID == "" || len(menu.ID) > maxDigits {
+	menu := Menu{ID: clip(m.Get("ivrId")), Name: clip(m.Get("ivrName"))}
+	if menu.ID == "" {
 		return
 	}
 	context := "UserEvent/" + menu.ID
@@ -86,9 +87,21 @@ func (s *state) reportMenu(ch *channel, m ami.Message) {
 		ch.Visit.Reported = true
 	}
 	if digits := m.Get("ivrDtmf"); digits != "" {
-		ch.Visit.Digits = digits[:min(len(digits), maxDigits)]
+		ch.Visit.Digits = clip(digits)
 		s.leaveMenu(ch)
 	}
+}
+
+// clip bounds a text that a dialplan reports, without cutting a character in two.
+func clip(text string) string {
+	if len(text) <= maxDigits {
+		return text
+	}
+	end := maxDigits
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // survey follows a caller into the rating and out of it.

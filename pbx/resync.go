@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type snapshot struct {
 	devices   []ami.Message
 	queues    []ami.Message
 	channels  []ami.Message
+	holding   map[string]bool // bridges whose channels do not hear each other, by id
 	cdrs      cdrSource
 	records   []CDR    // from Asterisk's own file
 	place     position // up to which they were read
@@ -40,7 +42,7 @@ type snapshot struct {
 func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}}
 	steps := []func(context.Context, *ami.Client) error{
-		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askChannels,
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askChannels,
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {
@@ -151,6 +153,20 @@ func (s *snapshot) askQueues(ctx context.Context, c *ami.Client) error {
 	return s.gap("QueueStatus", err)
 }
 
+// askBridges learns which bridges only hold their channels. Without an answer none does.
+func (s *snapshot) askBridges(ctx context.Context, c *ami.Client) error {
+	list, err := c.List(ctx, ami.NewAction("BridgeList"))
+	var refused *ami.ResponseError
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	s.holding = map[string]bool{}
+	for _, m := range list {
+		s.holding[m.Get("BridgeUniqueid")] = m.Get("BridgeTechnology") == holdingBridge
+	}
+	return nil
+}
+
 func (s *snapshot) askChannels(ctx context.Context, c *ami.Client) error {
 	list, err := c.List(ctx, ami.NewAction("CoreShowChannels"))
 	s.channels, s.hasChannels = list, err == nil
@@ -175,7 +191,7 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 		if snap.unread != "" && gap.since.Before(at) {
 			s.emit(RecordsMissed{Since: gap.since, Reason: snap.unread})
 		}
-		s.reconcileChannels(snap.channels, f, gap)
+		s.reconcileChannels(snap.channels, snap.holding, f, gap)
 		s.reconcileWaiting(snap.queues, snap.hasQueues, f)
 	}
 	if snap.hasQueues {
@@ -223,7 +239,7 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 	}
 }
 
-func (s *state) reconcileChannels(list []ami.Message, f fates, gap *gap) {
+func (s *state) reconcileChannels(list []ami.Message, holding map[string]bool, f fates, gap *gap) {
 	live := make(map[string]bool, len(list))
 	for _, m := range list {
 		live[m.Get("Uniqueid")] = true
@@ -231,14 +247,14 @@ func (s *state) reconcileChannels(list []ami.Message, f fates, gap *gap) {
 	dead := map[*channel]time.Time{}
 	for id, ch := range s.channels {
 		if !live[id] && !f.ending[id] {
-			dead[ch] = gap.endOf(ch)
-			ch.call.finishChannel(id, dead[ch]) // before a change of another channel ends what it was in
-			ch.leaving = true
+			dead[ch] = gap.endOf(s, ch)
+			s.bury(ch, dead[ch]) // before a change of another channel ends what it was in
 		}
 	}
+	slices.SortStableFunc(list, func(a, b ami.Message) int { return cmp.Compare(naming(a), naming(b)) })
 	for _, m := range list {
 		if id := m.Get("Uniqueid"); !isPseudo(m.Get("Channel")) && (s.channels[id] != nil || !f.born[id]) {
-			s.reconcileChannel(m)
+			s.reconcileChannel(m, holding)
 		}
 	}
 	for ch, at := range dead {
@@ -251,25 +267,32 @@ func (s *state) reconcileChannels(list []ami.Message, f fates, gap *gap) {
 	}
 }
 
-// waitingApp reports whether an application keeps its channel where nobody hears it.
-func waitingApp(app string) bool {
-	return app == "Park" || app == "BridgeWait" || app == "ParkAndAnnounce"
+// naming puts the channels that name their calls first: a call is known by where it began.
+func naming(m ami.Message) int {
+	if m.Get("Uniqueid") == m.Get("Linkedid") {
+		return 0
+	}
+	return 1
 }
 
-func (s *state) reconcileChannel(m ami.Message) {
+func (s *state) reconcileChannel(m ami.Message, holding map[string]bool) {
 	ch := s.touch(m)
-	if ch == nil {
+	fresh := ch == nil
+	if fresh {
 		ch = channelFrom(m, s.at.Add(-clock(m.Get("Duration"))))
 		s.addChannel(ch)
-	}
-	if id := m.Get("BridgeId"); id != ch.Bridge {
-		s.enterBridge(ch, id, id != "" && waitingApp(m.Get("Application")))
 	}
 	if app := m.Get("Application"); app != "" {
 		ch.App, ch.AppData = app, m.Get("ApplicationData")
 		if app == "AppDial" || app == "AppQueue" {
 			ch.Called = true
 		}
+	}
+	if fresh {
+		s.wayOf(ch)
+	}
+	if id := m.Get("BridgeId"); id != ch.Bridge {
+		s.enterBridge(ch, id, holding[id])
 	}
 	s.walk(ch)
 	if ch.State != up {

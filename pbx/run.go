@@ -38,6 +38,7 @@ type run struct {
 	alarm    *time.Timer // when the next agent's after-call work is over
 	began    time.Time   // Asterisk
 	pruned   time.Time
+	pausing  chan struct{} // closed when the pauses put last have been answered
 	noted    time.Time
 	limiting map[string]chan struct{} // by channel: closed when the limit put to it last has been answered
 }
@@ -74,7 +75,7 @@ func (s *Switch) Run(ctx context.Context) error {
 					r.records.look(now)
 				}
 				r.remind(now)
-				r.prune(now)
+				r.minutely(st, now)
 			})
 		case <-s.acks:
 			r.change(func(*state) {})

@@ -1,6 +1,9 @@
 package pbx
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SpanKind says what a stretch of a call was.
 type SpanKind string
@@ -59,11 +62,16 @@ func (sp *Span) open() bool { return sp.End.IsZero() }
 // maxSpans bounds what is kept of a call that does not end, such as a conference in which people come and go for days.
 const maxSpans = 1000
 
-// begin opens a span of a call now.
+// begin opens a span of a call now. A call that has too many loses the oldest attempt to ring a phone that nobody answered: of
+// those a queue makes thousands, and of the others nobody.
 func (s *state) begin(c *call, sp Span) {
 	if len(c.Spans) >= maxSpans {
 		c.Truncated = true
-		return
+		i := slices.IndexFunc(c.Spans, func(old Span) bool { return old.Kind == SpanRing && !old.open() && old.Outcome != "ANSWER" })
+		if i < 0 {
+			return
+		}
+		c.Spans = slices.Delete(c.Spans, i, i+1)
 	}
 	sp.Start = s.at
 	c.Spans = append(c.Spans, sp)

@@ -12,7 +12,6 @@ type channel struct {
 	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
 	consulting bool   // it has left that bridge and not come back
 	leaving    bool   // its party has hung up
-	waits      bool   // its bridge holds those who hear music and not each other
 }
 
 // call is the live record behind a Call.
@@ -20,6 +19,7 @@ type call struct {
 	id         CallID
 	first      *channel // keeps its last known values after it has ended
 	inbound    bool
+	outward    bool          // it has rung a party outside
 	originated bool          // begun by a command, not by a phone
 	requested  string        // number that the command asked for
 	orderer    string        // and for whom
@@ -188,6 +188,10 @@ func (s *state) addChannel(ch *channel) {
 		s.emit(CallStarted{Call: s.copyCall(c)})
 	} else if c.first.ID != c.idString() && ch.ID == c.idString() {
 		c.first = ch // the channel that named the call was learnt after another one
+		c.inbound = s.rules.InboundContexts.MatchString(ch.FirstContext)
+		if ch.Created.Before(c.started) {
+			c.started = ch.Created
+		}
 	}
 }
 
@@ -218,6 +222,9 @@ func (s *state) moveChannel(ch *channel, linked string) {
 
 // dropChannel takes a channel out of the picture. at is when it ended, as far as it is known.
 func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at time.Time) {
+	if ch.Serves != "" {
+		s.beginWrap(ch.call, ch.Serves)
+	}
 	s.tellVisit(ch, "")
 	s.leaveBridge(ch)
 	s.leaveQueue(ch, true)
@@ -282,10 +289,8 @@ func (s *state) directionOf(c *call) Direction {
 	if c.inbound && !c.originated {
 		return Inbound
 	}
-	for _, l := range c.legs {
-		if s.rules.extenOf(deviceOf(l.ToName)) == "" {
-			return Outbound // rung over a trunk
-		}
+	if c.outward {
+		return Outbound // rung over a trunk
 	}
 	if len(c.legs) == 0 && s.rules.isOutside(c.first.Dialled) {
 		return Outbound // it did not come as far as a trunk

@@ -21,6 +21,7 @@ type storedCall struct {
 	ID         CallID        `json:"id"`
 	First      Channel       `json:"first"`
 	Inbound    bool          `json:"inbound,omitempty"`
+	Outward    bool          `json:"outward,omitempty"`
 	Originated bool          `json:"originated,omitempty"`
 	Requested  string        `json:"requested,omitempty"`
 	Limit      time.Duration `json:"limit,omitempty"`
@@ -40,7 +41,7 @@ type storedCall struct {
 
 func (c *call) stored() storedCall {
 	st := storedCall{
-		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Originated: c.originated, Requested: c.requested, Limit: c.limit, Started: c.started,
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Limit: c.limit, Started: c.started,
 		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, record: c.record,
 	}
 	for _, ch := range c.channels {
@@ -74,7 +75,7 @@ func (s *state) restore(body []byte) error {
 		return nil
 	}
 	c := &call{
-		id: st.ID, inbound: st.Inbound, originated: st.Originated, requested: st.Requested, limit: st.Limit, started: st.Started, recording: st.Recording,
+		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, limit: st.Limit, started: st.Started, recording: st.Recording,
 		legs: st.Legs, orderer: st.Orderer, record: st.record,
 	}
 	s.calls[c.id] = c
@@ -119,7 +120,7 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	}); err != nil {
 		return fmt.Errorf("stored extensions: %w", err)
 	}
-	if err := s.loadPast(ctx, db, time.Now()); err != nil {
+	if err := s.loadPast(ctx, db, now()); err != nil {
 		return err
 	}
 	return each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
@@ -152,11 +153,11 @@ type change struct {
 	removed []Exten
 	place   position // in Asterisk's file of records; zero = unchanged
 	closed  []finishedCall
-	seen    int64 // when Asterisk was last heard of, in milliseconds since 1970; 0 = unchanged
+	seen    []byte // when Asterisk was last heard of, a reading of the clocks; nil = unchanged
 }
 
 func (c *change) empty() bool {
-	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && c.seen == 0 && c.place == (position{})
+	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && c.seen == nil && c.place == (position{})
 }
 
 func (c *change) apply(tx *sql.Tx) error {
@@ -185,7 +186,7 @@ func (c *change) apply(tx *sql.Tx) error {
 			return err
 		}
 	}
-	if c.seen != 0 {
+	if c.seen != nil {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_seen (one, at) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at`, c.seen); err != nil {
 			return fmt.Errorf("when asterisk was last heard of: %w", err)
 		}

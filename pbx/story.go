@@ -70,7 +70,7 @@ func (s *state) userEvent(m ami.Message) {
 	case "ivr":
 		s.reportMenu(ch, m)
 	case "feedback":
-		ch.call.Score = cmp.Or(m.Get("score"), ch.call.Score)
+		ch.call.Score = cmp.Or(clip(m.Get("score")), ch.call.Score)
 		ch.call.dirty = true
 	}
 }

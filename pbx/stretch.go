@@ -13,9 +13,32 @@ type stretch struct{ from, to time.Time }
 // between joins the spans of a kind to stretches in which at least one of them lasted. The ringing of the phone that ordered
 // the call is none of the called party.
 func (a *Account) between(kind SpanKind) stretches {
+	return a.stretchesOf(func(sp *Span) bool { return sp.Kind == kind && (kind != SpanRing || sp.Party != a.Caller) })
+}
+
+// when joins those of one extension.
+func (a *Account) when(kind SpanKind, n Exten) stretches {
+	return a.stretchesOf(func(sp *Span) bool { return sp.Kind == kind && sp.Exten == n })
+}
+
+// rings counts how often an extension began to ring.
+func (a *Account) rings(n Exten) (count int) {
+	var until time.Time
+	for i := range a.Spans {
+		if sp := &a.Spans[i]; sp.Kind == SpanRing && sp.Exten == n {
+			if !sp.Start.Before(until) {
+				count++
+			}
+			until = latest(until, sp.Start.Add(sp.until(a.End)))
+		}
+	}
+	return count
+}
+
+func (a *Account) stretchesOf(wanted func(*Span) bool) stretches {
 	var list stretches
 	for i := range a.Spans {
-		if sp := &a.Spans[i]; sp.Kind == kind && (kind != SpanRing || sp.Party != a.Caller) {
+		if sp := &a.Spans[i]; wanted(sp) {
 			list = append(list, stretch{sp.Start, sp.Start.Add(sp.until(a.End))})
 		}
 	}

@@ -8,11 +8,14 @@ import (
 // Who talks with whom follows from the bridges: two channels hear each other when they are in one bridge, and the two
 // halves of a Local channel pass on what each hears. A party talks while another one hears him.
 
+// holdingBridge is the technology of bridges that only hold their channels.
+const holdingBridge = "holding_bridge"
+
 // enterBridge notes that a channel is in a bridge. A holding bridge is where parked callers and those who hear music
 // wait: they do not hear each other.
 func (s *state) enterBridge(ch *channel, id string, holding bool) {
 	s.leaveBridge(ch)
-	ch.Bridge, ch.waits = id, holding
+	ch.Bridge, ch.Waits = id, holding
 	if id == "" {
 		return
 	}
@@ -78,7 +81,7 @@ func (s *state) hearing(ch *channel, seen map[*channel]bool) []*channel {
 	for i := 0; i < len(group); i++ {
 		at := group[i]
 		add(s.otherHalf(at))
-		if at.waits || at.Bridge == "" {
+		if at.Waits || at.Bridge == "" {
 			continue
 		}
 		for _, other := range s.bridges[at.Bridge] {

@@ -51,12 +51,10 @@ func (s *state) triesQueue(ch *channel, data string) {
 
 // refused notes that a queue did not let a caller in, or not further.
 func (s *state) refused(ch *channel, why string) {
-	if c := ch.call; (why == "JOINEMPTY" || why == "JOINUNAVAIL") && c.Queue != "" {
+	reason, told := map[string]Miss{"JOINEMPTY": MissNobody, "JOINUNAVAIL": MissUnassigned, "FULL": MissUnassigned}[why]
+	if c := ch.call; told && c.Queue != "" {
 		sp := s.spanOf(SpanQueue, ch)
-		sp.Place, sp.Outcome = string(c.Queue), string(MissNobody)
-		if why == "JOINUNAVAIL" {
-			sp.Outcome = string(MissUnassigned)
-		}
+		sp.Place, sp.Outcome = string(c.Queue), string(reason)
 		s.moment(c, sp)
 		c.Stage = StageQueue
 	}
@@ -144,7 +142,12 @@ func (s *state) agentComplete(m ami.Message) {
 	if q := s.queues[QueueName(m.Get("Queue"))]; q != nil && q.member(iface) != nil {
 		exten = q.member(iface).Exten
 	}
-	if exten != "" {
+	agent := s.channels[m.Get("DestUniqueid")]
+	switch {
+	case exten == "":
+	case m.Get("Reason") == "transfer" && agent != nil && agent.call.openSpan(SpanTalk, agent.ID) != nil:
+		agent.Serves = exten // it was the caller who sent the call on: they go on talking
+	default:
 		s.beginWrap(ch.call, exten)
 	}
 }
