@@ -37,8 +37,15 @@ func runChild() {
 	check(err)
 	outbox, err := NewOutbox(ctx, db, OutboxOptions{Logger: logger})
 	check(err)
-	sender := NewSender(outbox, SenderOptions{Logger: logger})
-	check(sender.Configure(Target{URL: os.Getenv("WEBHOOK_TEST_URL"), Concurrency: killConcurrency}))
+	sender := NewSenders(outbox, SenderOptions{Logger: logger})
+	targets := []Target{{URL: os.Getenv("WEBHOOK_TEST_URL"), Concurrency: killConcurrency}}
+	if url := os.Getenv("WEBHOOK_TEST_SECOND"); url != "" {
+		targets = append(targets, Target{Receiver: "second", URL: url, RetryMax: 20 * time.Millisecond})
+	}
+	if os.Getenv("WEBHOOK_TEST_HASTY") != "" {
+		targets[0].RetryMax = 20 * time.Millisecond
+	}
+	check(sender.Configure(ctx, targets))
 	written, quit := context.WithCancel(context.Background())
 	var database, sending sync.WaitGroup
 	database.Go(func() { check(db.Run(written)) })
@@ -137,6 +144,16 @@ func TestStopUnderLoad(t *testing.T) {
 		t.Errorf("%d of %d events were sent twice by %d orderly ends", duplicates, len(acked), stops)
 	}
 	t.Logf("%d ends, %d acknowledged", stops, len(acked))
+}
+
+// failing is a rule that fails so many of a hundred requests.
+func failing(percent int) func(*arrival, http.Header) int {
+	return func(*arrival, http.Header) int {
+		if rand.IntN(100) < percent {
+			return 503
+		}
+		return 200
+	}
 }
 
 // slowly serves a receiver that takes up to 2 ms, so that an end finds requests in flight.
