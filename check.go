@@ -40,7 +40,7 @@ func (p program) check(ctx context.Context, load func() (*conf.Config, error)) e
 	c.asterisk(ctx)
 	c.ari(ctx)
 	c.recordings()
-	c.receiver(ctx)
+	c.receivers(ctx)
 	c.webkey()
 	c.clock()
 	if c.failed {
@@ -130,21 +130,30 @@ func (c *checkup) recordings() {
 	c.good("recordings", dir+" can be read")
 }
 
-// receiver sends one signed test event and wants a 2xx.
-func (c *checkup) receiver(ctx context.Context) {
-	url := c.cfg.General.URL
-	if url == "" {
-		c.note("receiver", "[general] URL is empty: events are not pushed")
-		return
+// receivers sends one signed test event to each and wants a 2xx.
+func (c *checkup) receivers(ctx context.Context) {
+	for _, t := range targets(c.cfg) {
+		switch {
+		case t.Receiver != "":
+			c.receiver(ctx, t, "receiver "+t.Receiver, "[webhook "+t.Receiver+"] url")
+		case t.URL != "":
+			c.receiver(ctx, t, "receiver", "[general] URL")
+		default:
+			c.note("receiver", "[general] URL is empty: events are not pushed")
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Webhook.Timeout)
+}
+
+func (c *checkup) receiver(ctx context.Context, t webhook.Target, name, key string) {
+	url := conf.URL(t.URL) // which is shown without its secrets
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
-	status, err := webhook.Probe(ctx, target(c.cfg), nil, webhook.TestEvent())
+	status, err := webhook.Probe(ctx, t, nil, webhook.TestEvent())
 	if err != nil {
-		c.bad("receiver", fmt.Sprintf("%s: %v", url, err), "[general] URL must name a server that runs, and answers POST with a 2xx status")
+		c.bad(name, fmt.Sprintf("%s: %v", url, err), key+" must name a server that runs, and answers POST with a 2xx status")
 		return
 	}
-	c.good("receiver", fmt.Sprintf("%s took a test event (status %d)", url, status))
+	c.good(name, fmt.Sprintf("%s took a test event (status %d)", url, status))
 }
 
 func (c *checkup) webkey() {

@@ -41,7 +41,7 @@ type daemon struct {
 	ari      *ari.Client // nil when it is not configured
 	sw       *pbx.Switch
 	outbox   *webhook.Outbox
-	sender   *webhook.Sender
+	senders  *webhook.Senders
 	events   *coocenter.Events
 	numbers  *blacklist.Numbers
 	api      *coocenter.API
@@ -75,8 +75,8 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if d.outbox, err = webhook.NewOutbox(ctx, d.db, webhook.OutboxOptions{Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {
 		return err
 	}
-	d.sender = webhook.NewSender(d.outbox, webhook.SenderOptions{Logger: d.log})
-	if err = d.sender.Configure(target(d.cfg)); err != nil {
+	d.senders = webhook.NewSenders(d.outbox, webhook.SenderOptions{Logger: d.log})
+	if err = d.senders.Configure(ctx, targets(d.cfg)); err != nil {
 		return err
 	}
 	d.events = coocenter.NewEvents(d.sw, d.outbox, coocenterRules(d.cfg), d.log)
@@ -95,7 +95,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.api.Mount(d.server)
-	d.console = console.New(console.Options{Outbox: d.outbox, Sender: d.sender, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console = console.New(console.Options{Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }
@@ -109,7 +109,7 @@ func (d *daemon) start() *lineup {
 		&part{name: "asterisk", run: d.client.Run},
 		&part{name: "switch", run: d.sw.Run, drain: true},
 		&part{name: "events", run: d.events.Run, drain: true, after: d.sw.Settle},
-		&part{name: "sender", run: d.sender.Run},
+		&part{name: "senders", run: d.senders.Run},
 		&part{name: "database", run: d.db.Run},
 	)
 	l.start()
@@ -117,14 +117,16 @@ func (d *daemon) start() *lineup {
 }
 
 // configure takes over what may change at run time. It is checked first; an error changes nothing.
-func (d *daemon) configure(cfg *conf.Config) error {
-	if err := target(cfg).Check(); err != nil {
-		return err
+func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
+	for _, t := range targets(cfg) {
+		if err := t.Check(); err != nil {
+			return err
+		}
 	}
 	if err := d.server.Configure(httpSettings(cfg)); err != nil {
 		return err
 	}
-	if err := d.sender.Configure(target(cfg)); err != nil {
+	if err := d.senders.Configure(ctx, targets(cfg)); err != nil {
 		return err
 	}
 	d.level.Set(levelOf(cfg.Log.Level))
@@ -199,22 +201,34 @@ func menus(cfg *conf.Config) map[string]pbx.Menu {
 
 func coocenterRules(cfg *conf.Config) coocenter.Rules {
 	return coocenter.Rules{
-		Push: cfg.General.URL != "", MAC: cfg.General.MAC, DialBeginEvent: cfg.Webhook.DialBeginEvent,
+		Push: cfg.General.URL != "" || len(cfg.Receivers) > 0, MAC: cfg.General.MAC, DialBeginEvent: cfg.Webhook.DialBeginEvent,
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
 		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
 }
 
-func target(cfg *conf.Config) webhook.Target {
+// targets lists the receivers, that of [general] URL first.
+func targets(cfg *conf.Config) []webhook.Target {
 	w := cfg.Webhook
-	t := webhook.Target{
-		URL: string(cfg.General.URL), Timeout: w.Timeout, Concurrency: w.Concurrency, RetryMax: w.RetryMax, TTL: w.EventTTL,
+	list := []webhook.Target{{
+		URL: string(cfg.General.URL), Secrets: spelled(w.Secrets), Timeout: w.Timeout, Concurrency: w.Concurrency, RetryMax: w.RetryMax, TTL: w.EventTTL,
 		PoisonAttempts: w.PoisonAttempts, PoisonSpan: w.PoisonSpan, UserAgent: "dialbridge/" + version,
+	}}
+	for _, r := range cfg.Receivers {
+		list = append(list, webhook.Target{
+			Receiver: r.Name, Kinds: r.Events,
+			URL: string(r.URL), Secrets: spelled(r.Secrets), Timeout: r.Timeout, Concurrency: r.Concurrency, RetryMax: r.RetryMax, TTL: r.EventTTL,
+			PoisonAttempts: r.PoisonAttempts, PoisonSpan: r.PoisonSpan, UserAgent: "dialbridge/" + version,
+		})
 	}
-	for _, s := range w.Secrets {
-		t.Secrets = append(t.Secrets, string(s))
+	return list
+}
+
+func spelled(secrets []conf.Secret) (list []string) {
+	for _, s := range secrets {
+		list = append(list, string(s))
 	}
-	return t
+	return list
 }
 
 func httpOptions(cfg *conf.Config, parts []httpd.Part, registry *prometheus.Registry, log *slog.Logger) httpd.Options {

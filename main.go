@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -111,8 +112,11 @@ func (p program) load(file string) (*conf.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := target(cfg).Check(); errors.Is(err, webhook.ErrSecret) {
-		return nil, &conf.Error{File: file, Section: "webhook", Key: "secret", Reason: err.Error(), Err: err}
+	for _, t := range targets(cfg) {
+		if err := t.Check(); errors.Is(err, webhook.ErrSecret) {
+			section := strings.TrimSpace("webhook " + t.Receiver)
+			return nil, &conf.Error{File: file, Section: section, Key: "secret", Reason: err.Error(), Err: err}
+		}
 	}
 	return cfg, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/webhook"
 )
 
 // metrics reads the daemon's own numbers when they are asked for.
@@ -36,16 +37,16 @@ func newMetrics(d *daemon) *metrics {
 		resyncs:          desc("resyncs_total", "Full queries of Asterisk that were taken over."),
 		messages:         desc("ami_messages_total", "Messages of the manager link: events taken, events not wanted, torn, too long, answers that came late.", "kind"),
 		logins:           desc("ami_logins_total", "Logins on the manager link."),
-		pending:          desc("outbox_pending", "Events that wait for delivery.", "event"),
-		dead:             desc("outbox_dead", "Dead letters.", "event"),
-		ended:            desc("outbox_events_total", "Events that left the queue, by how.", "event", "outcome"),
-		oldest:           desc("outbox_oldest_seconds", "Age of the oldest event that waits for delivery."),
-		receiver:         desc("receiver_up", "0 while the receiver is down and only probed."),
-		receiverSince:    desc("receiver_since_timestamp_seconds", "When the receiver was last seen to go down or to come back, Unix time; 0 when nothing is known."),
-		receiverFailures: desc("receiver_failures", "Failed requests to the receiver since its last success."),
+		pending:          desc("outbox_pending", "Events that wait for delivery.", "receiver", "event"),
+		dead:             desc("outbox_dead", "Dead letters.", "receiver", "event"),
+		ended:            desc("outbox_events_total", "Events that left the queue, by how.", "receiver", "event", "outcome"),
+		oldest:           desc("outbox_oldest_seconds", "Age of the oldest event that waits for delivery.", "receiver"),
+		receiver:         desc("receiver_up", "0 while the receiver is down and only probed.", "receiver"),
+		receiverSince:    desc("receiver_since_timestamp_seconds", "When the receiver was last seen to go down or to come back, Unix time; 0 when nothing is known.", "receiver"),
+		receiverFailures: desc("receiver_failures", "Failed requests to the receiver since its last success.", "receiver"),
 		gaps:             desc("outbox_gaps_total", "Spans of time of which events may be missing for good."),
-		attempts:         desc("delivery_attempts_total", "Requests to the receiver, by outcome.", "outcome"),
-		inFlight:         desc("deliveries_in_flight", "Requests to the receiver under way."),
+		attempts:         desc("delivery_attempts_total", "Requests to the receiver, by outcome.", "receiver", "outcome"),
+		inFlight:         desc("deliveries_in_flight", "Requests to the receiver under way.", "receiver"),
 		queued:           desc("database_queued", "Operations that wait for their commit."),
 		commits:          desc("database_commits_total", "Transactions."),
 		fileBytes:        desc("database_file_bytes", "Size of the database file."),
@@ -90,33 +91,43 @@ func (m *metrics) link(put sink) {
 	}
 }
 
+// outbox tells each number by receiver: those that are configured, and of what is stored those for which something is left as well.
 func (m *metrics) outbox(ctx context.Context, put sink) {
-	receiver := m.d.sender.State()
-	put.gauge(m.receiver, truth(receiver.Up))
-	put.gauge(m.receiverSince, unixSeconds(receiver.Since))
-	put.gauge(m.receiverFailures, float64(receiver.Failures))
-	counters := m.d.sender.Counters()
-	put.gauge(m.inFlight, float64(counters.InFlight))
-	for outcome, n := range counters.Attempts {
-		put.counter(m.attempts, float64(n), outcome)
+	for _, s := range m.d.senders.All() {
+		if s.Configured() || s.Receiver() == webhook.Default {
+			m.sender(s, put)
+		}
 	}
 	st, err := m.d.outbox.Status(ctx)
 	if err != nil {
 		return // the database says so in its own numbers
 	}
 	put.counter(m.gaps, float64(st.AllGaps))
-	for _, k := range st.Kinds {
-		put.gauge(m.pending, float64(k.Pending), k.Kind)
-		put.gauge(m.dead, float64(k.Dead), k.Kind)
-		for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "lost": k.Lost, "superseded": k.Superseded} {
-			put.counter(m.ended, float64(n), k.Kind, outcome)
+	for _, r := range st.Receivers {
+		for _, k := range r.Kinds {
+			put.gauge(m.pending, float64(k.Pending), r.Name, k.Kind)
+			put.gauge(m.dead, float64(k.Dead), r.Name, k.Kind)
+			for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "lost": k.Lost, "superseded": k.Superseded} {
+				put.counter(m.ended, float64(n), r.Name, k.Kind, outcome)
+			}
 		}
+		age := 0.0
+		if !r.Oldest.IsZero() {
+			age = time.Since(r.Oldest).Seconds()
+		}
+		put.gauge(m.oldest, age, r.Name)
 	}
-	age := 0.0
-	if !st.Oldest.IsZero() {
-		age = time.Since(st.Oldest).Seconds()
+}
+
+func (m *metrics) sender(s *webhook.Sender, put sink) {
+	state, counters, name := s.State(), s.Counters(), s.Receiver()
+	put.gauge(m.receiver, truth(state.Up), name)
+	put.gauge(m.receiverSince, unixSeconds(state.Since), name)
+	put.gauge(m.receiverFailures, float64(state.Failures), name)
+	put.gauge(m.inFlight, float64(counters.InFlight), name)
+	for outcome, n := range counters.Attempts {
+		put.counter(m.attempts, float64(n), name, outcome)
 	}
-	put.gauge(m.oldest, age)
 }
 
 // sink takes metrics.

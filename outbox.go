@@ -48,12 +48,7 @@ func (p program) outboxCommand(load func() (*conf.Config, error)) *cobra.Command
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.with(cmd.Context(), t.status) },
 		},
 		t.listCommand(),
-		&cobra.Command{
-			Use: "show ID", Short: "an event with its body, its failed attempts and the receiver's answer", Args: oneID,
-			RunE: func(cmd *cobra.Command, args []string) error {
-				return t.with(cmd.Context(), func(ctx context.Context) error { return t.show(ctx, args[0]) })
-			},
-		},
+		t.showCommand(),
 		t.replayCommand(),
 		t.dropCommand(),
 	)
@@ -83,9 +78,23 @@ func (t *outboxTool) with(ctx context.Context, do func(context.Context) error) e
 		return err
 	}
 	if t.outbox, err = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Keep: cfg.Store.Keep, Logger: quiet}); err == nil {
+		err = t.outbox.Subscribe(ctx, subscriptions(cfg))
+	}
+	if err == nil {
 		err = do(ctx)
 	}
 	return errors.Join(usageOf(err), db.Close())
+}
+
+// subscriptions lists who is configured.
+func subscriptions(cfg *conf.Config) (list []webhook.Subscription) {
+	if cfg.General.URL != "" {
+		list = append(list, webhook.Subscription{Receiver: webhook.Default})
+	}
+	for _, r := range cfg.Receivers {
+		list = append(list, webhook.Subscription{Receiver: r.Name})
+	}
+	return list
 }
 
 // usageOf makes the caller's fault of what only the caller can have got wrong.
@@ -105,11 +114,12 @@ func (t *outboxTool) print(v any) error {
 
 // choice is how the flags of a command choose events.
 type choice struct {
-	state, event, call, since, until string
+	receiver, state, event, call, since, until string
 }
 
 func (c *choice) flags(cmd *cobra.Command, states string) {
 	f := cmd.Flags()
+	c.receiverFlag(cmd)
 	f.StringVar(&c.state, "state", "", "only events in this `state`, or in several with commas between them ("+states+")")
 	f.StringVar(&c.event, "event", "", "only events of this `name`, such as cdr")
 	f.StringVar(&c.call, "call", "", "only events of this call, by its `uniqueid`; ext:808 for the states of an extension")
@@ -117,10 +127,15 @@ func (c *choice) flags(cmd *cobra.Command, states string) {
 	f.StringVar(&c.until, "until", "", "only events before this `time`")
 }
 
-func (c *choice) empty() bool { return *c == choice{} }
+func (c *choice) receiverFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.receiver, "receiver", "", "only what is stored for this receiver, by its `name`: default, or NAME of [webhook NAME]")
+}
+
+// empty reports that nothing but the receiver is chosen.
+func (c *choice) empty() bool { return *c == choice{receiver: c.receiver} }
 
 func (t *outboxTool) filter() (webhook.Filter, error) {
-	f := webhook.Filter{State: t.choice.state, Kind: t.choice.event, Key: t.choice.call}
+	f := webhook.Filter{Receiver: t.choice.receiver, State: t.choice.state, Kind: t.choice.event, Key: t.choice.call}
 	var err error
 	if f.Since, err = t.moment("--since", t.choice.since); err != nil {
 		return f, err

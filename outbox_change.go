@@ -44,7 +44,7 @@ func (t *outboxTool) dropCommand() *cobra.Command {
 			if err := t.eitherOr(ids); err != nil {
 				return err
 			}
-			if len(ids) == 0 && t.choice.empty() {
+			if len(ids) == 0 && t.choice.empty() && t.choice.receiver == "" {
 				return fmt.Errorf("%w: say which events: ids, or a selection such as --state dead", errUsage)
 			}
 			return t.with(cmd.Context(), func(ctx context.Context) error { return t.drop(ctx, ids, yes) })
@@ -69,7 +69,7 @@ func (t *outboxTool) replay(ctx context.Context, ids []string) error {
 	}
 	n := 0
 	if len(ids) > 0 {
-		n, err = t.outbox.Replay(ctx, ids...)
+		n, err = t.outbox.Replay(ctx, t.choice.receiver, ids...)
 	} else {
 		if f.State == "" {
 			f.State = "dead"
@@ -94,7 +94,7 @@ func (t *outboxTool) drop(ctx context.Context, ids []string, yes bool) error {
 		}
 	}
 	for _, id := range ids {
-		r, err := t.outbox.Show(ctx, id)
+		r, err := t.outbox.Show(ctx, t.choice.receiver, id)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (t *outboxTool) drop(ctx context.Context, ids []string, yes bool) error {
 	}
 	n := 0
 	if len(ids) > 0 {
-		n, err = t.outbox.Drop(ctx, ids...)
+		n, err = t.outbox.Drop(ctx, t.choice.receiver, ids...)
 	} else {
 		n, err = t.all(ctx, f, t.outbox.DropWhere)
 	}

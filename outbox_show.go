@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -34,6 +35,17 @@ func (t *outboxTool) listCommand() *cobra.Command {
 	t.choice.flags(cmd, "all when it is not given")
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many `events`, 0 = all")
 	cmd.Flags().Int64Var(&before, "before", 0, "only events before this `seq`, to read on where a list has ended")
+	return cmd
+}
+
+func (t *outboxTool) showCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "an event with its body, its failed attempts and the receiver's answer", Args: oneID,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.with(cmd.Context(), func(ctx context.Context) error { return t.show(ctx, args[0]) })
+		},
+	}
+	t.choice.receiverFlag(cmd)
 	return cmd
 }
 
@@ -97,10 +109,10 @@ func (t *outboxTool) table() (put func(*webhook.Record) error, end func() error)
 	rows := 0
 	put = func(r *webhook.Record) error {
 		if rows == 0 {
-			_, _ = fmt.Fprintln(w, "SEQ\tTIME\tSTATE\tEVENT\tCALL\tATTEMPTS\tID\tLAST FAILURE")
+			_, _ = fmt.Fprintln(w, "SEQ\tTIME\tRECEIVER\tSTATE\tEVENT\tCALL\tATTEMPTS\tID\tLAST FAILURE")
 		}
 		rows++
-		_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Seq, t.clock(r.At), r.State, plain(r.Kind), plain(r.Key), r.Attempts, r.ID, plain(r.LastError))
+		_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Seq, t.clock(r.At), r.Receiver, r.State, plain(r.Kind), plain(r.Key), r.Attempts, r.ID, plain(r.LastError))
 		if rows%listPage == 0 {
 			return errors.Join(err, w.Flush())
 		}
@@ -132,7 +144,7 @@ func plain(text string) string {
 }
 
 func (t *outboxTool) show(ctx context.Context, id string) error {
-	r, err := t.outbox.Show(ctx, id)
+	r, err := t.outbox.Show(ctx, t.choice.receiver, id)
 	if err != nil {
 		return err
 	}
@@ -142,6 +154,10 @@ func (t *outboxTool) show(ctx context.Context, id string) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) { _, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) }
 	line("id", r.ID)
+	line("receiver", r.Receiver)
+	if len(r.Also) > 0 {
+		line("also for", strings.Join(r.Also, ", "))
+	}
 	line("event", plain(r.Kind))
 	line("call", plain(r.Key))
 	line("state", r.State)
@@ -173,6 +189,7 @@ func (t *outboxTool) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.asConfigured(&s)
 	daemon := sqlite.Holder(t.cfg.Store.Path)
 	if t.asJSON {
 		text, err := s.MarshalJSON()
@@ -210,24 +227,46 @@ func (t *outboxTool) head(w io.Writer, s webhook.Status, daemon int) {
 	} else {
 		line("daemon", "does not run")
 	}
-	switch r := s.Receiver; {
-	case t.cfg.General.URL == "":
-		line("receiver", "none: [general] URL is empty, events are not pushed")
-	case r.Since.IsZero():
-		line("receiver", "not known: no event was delivered yet")
-	case r.Up:
-		line("receiver", "up since %s", t.clock(r.Since))
-	default:
-		line("receiver", "down since %s (%s): %s", t.clock(r.Since), age(r.Since), outcome(r.LastStatus, r.LastError))
-	}
-	if s.Oldest.IsZero() {
-		line("waiting", "nothing")
-	} else {
-		line("waiting", "%d events, the oldest since %s (%s)", s.Total.Pending, t.clock(s.Oldest), age(s.Oldest))
+	for _, r := range s.Receivers {
+		t.receiver(line, r)
 	}
 	line("file", "%s, %.1f MiB of at most %.1f MiB", t.cfg.Store.Path, float64(s.FileBytes)/(1<<20), float64(s.MaxSize)/(1<<20))
 	if s.AllGaps == 0 {
 		line("gaps", "none")
+	}
+}
+
+// asConfigured adds the receivers for which nothing was stored yet.
+func (t *outboxTool) asConfigured(s *webhook.Status) {
+	for _, r := range t.cfg.Receivers {
+		if !slices.ContainsFunc(s.Receivers, func(have webhook.ReceiverStatus) bool { return have.Name == r.Name }) {
+			s.Receivers = append(s.Receivers, webhook.ReceiverStatus{Name: r.Name, Configured: true})
+		}
+	}
+}
+
+// receiver prints the two lines of one. Its name is told where there are several.
+func (t *outboxTool) receiver(line func(name, format string, args ...any), r webhook.ReceiverStatus) {
+	name, waiting := "receiver", "waiting"
+	if len(t.cfg.Receivers) > 0 || r.Name != webhook.Default {
+		name, waiting = name+" "+r.Name, waiting+" "+r.Name
+	}
+	switch st := r.State; {
+	case r.Name == webhook.Default && t.cfg.General.URL == "":
+		line(name, "none: [general] URL is empty, events are not pushed there")
+	case !r.Configured:
+		line(name, "not configured any more: what is stored for it is sent when [webhook %s] is back; drop --receiver %s gives it up", r.Name, r.Name)
+	case st.Since.IsZero():
+		line(name, "not known: no event was delivered yet")
+	case st.Up:
+		line(name, "up since %s", t.clock(st.Since))
+	default:
+		line(name, "down since %s (%s): %s", t.clock(st.Since), age(st.Since), outcome(st.LastStatus, st.LastError))
+	}
+	if r.Oldest.IsZero() {
+		line(waiting, "nothing")
+	} else {
+		line(waiting, "%d events, the oldest since %s (%s)", r.Total.Pending, t.clock(r.Oldest), age(r.Oldest))
 	}
 }
 
@@ -236,12 +275,25 @@ func age(since time.Time) string { return max(0, time.Since(since)).Round(time.S
 // counts prints the numbers of each kind of event.
 func (t *outboxTool) counts(s webhook.Status) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	several := len(s.Receivers) > 1
+	if several {
+		_, _ = fmt.Fprint(w, "RECEIVER\t")
+	}
 	_, _ = fmt.Fprintln(w, "EVENT\tPENDING\tDEAD\tDELIVERED\tEXPIRED\tDROPPED\tLOST\tSUPERSEDED\tREPEATED\t")
-	total := s.Total
-	total.Kind = "total"
-	for _, k := range append(s.Kinds, total) {
+	line := func(receiver string, k webhook.KindStatus) {
+		if several {
+			_, _ = fmt.Fprintf(w, "%s\t", receiver)
+		}
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
 			plain(k.Kind), k.Pending, k.Dead, k.Delivered, k.Expired, k.Dropped, k.Lost, k.Superseded, k.Duplicates)
 	}
+	for _, r := range s.Receivers {
+		for _, k := range r.Kinds {
+			line(r.Name, k)
+		}
+	}
+	total := s.Total
+	total.Kind = "total"
+	line("", total)
 	return w.Flush()
 }

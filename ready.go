@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/webhook"
 )
 
 // parts lists what /readyz asks.
@@ -56,14 +59,27 @@ func (d *daemon) databaseReady(ctx context.Context) (ok bool, state, reason stri
 	return true, "up", ""
 }
 
-// receiverState is told and does not make the daemon unready: events are safe in the outbox while the receiver is down.
+// receiverState is told and does not make the daemon unready: events are safe in the outbox while a receiver is down. Of several
+// receivers those that are down are named.
 func (d *daemon) receiverState(context.Context) (ok bool, state, reason string) {
 	if d.events.Off() {
 		return true, "off", "no URL is configured"
 	}
-	st := d.sender.State()
-	if !st.Up {
-		return true, "down since " + st.Since.UTC().Format(time.RFC3339), st.LastError
+	senders := slices.DeleteFunc(d.senders.All(), func(s *webhook.Sender) bool { return !s.Configured() })
+	var states, reasons []string
+	for _, s := range senders {
+		st := s.State()
+		if st.Up || st.Since.IsZero() {
+			continue
+		}
+		state, reason = "down since "+st.Since.UTC().Format(time.RFC3339), st.LastError
+		if len(senders) > 1 {
+			state, reason = s.Receiver()+" "+state, s.Receiver()+": "+reason
+		}
+		states, reasons = append(states, state), append(reasons, reason)
 	}
-	return true, "up", ""
+	if len(states) == 0 {
+		return true, "up", ""
+	}
+	return true, strings.Join(states, ", "), strings.Join(reasons, "; ")
 }

@@ -97,7 +97,7 @@ func (d *daemon) attend(ctx context.Context, line *lineup, hup <-chan os.Signal)
 		case end := <-line.ended:
 			return fmt.Errorf("%s ended by itself: %w", end.name, end.err)
 		case <-hup:
-			d.reload()
+			d.reload(ctx)
 		case <-dogs:
 			d.watchdog(ctx)
 		case <-ready.C:
@@ -149,13 +149,31 @@ func (d *daemon) warn() {
 	if free := d.db.Stats().FreeBytes; free > 0 && free < lowSpace {
 		d.log.Warn("little space is left on the disk of the database: events may not be stored", "free_bytes", free, "wanted_bytes", int64(lowSpace), "path", d.cfg.Store.Path)
 	}
-	if g.URL == "" {
+	if g.URL == "" && len(d.cfg.Receivers) == 0 {
 		d.log.Warn("URL is empty: events are not pushed")
+	}
+	d.warnOfLeft()
+}
+
+// warnOfLeft names the receivers that are not configured any more while events wait for them.
+func (d *daemon) warnOfLeft() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	st, err := d.outbox.Status(ctx)
+	if err != nil {
+		d.log.Error("outbox cannot be read", "error", err)
+		return
+	}
+	for _, r := range st.Receivers {
+		if !r.Configured && r.Total.Pending+r.Total.Dead > 0 {
+			d.log.Warn("receiver is not configured any more: what is stored for it is kept, until it is configured again or dropped with `dialbridge outbox drop`",
+				"receiver", r.Name, "pending", r.Total.Pending, "dead", r.Total.Dead)
+		}
 	}
 }
 
 // reload reads the configuration again. A file that does not load changes nothing.
-func (d *daemon) reload() {
+func (d *daemon) reload(ctx context.Context) {
 	d.tell(d.notify.Reloading())
 	defer func() { d.tell(d.notify.Ready(d.summary())) }()
 	fresh, err := d.load()
@@ -163,7 +181,7 @@ func (d *daemon) reload() {
 		d.log.Error("configuration was not reloaded, the running one stays", "error", err)
 		return
 	}
-	if err := d.configure(fresh); err != nil {
+	if err := d.configure(ctx, fresh); err != nil {
 		d.log.Error("configuration was not reloaded, the running one stays", "error", err)
 		return
 	}

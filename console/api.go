@@ -23,7 +23,7 @@ var openAPI []byte
 // Options are the parts that are looked after.
 type Options struct {
 	Outbox   *webhook.Outbox
-	Sender   *webhook.Sender
+	Senders  *webhook.Senders
 	Failures *httpd.Limiter // by address, shared with the dialects
 	Access   Access
 	Logger   *slog.Logger
@@ -35,7 +35,7 @@ type Access func(http.Header) bool
 // API answers the console's requests.
 type API struct {
 	outbox   *webhook.Outbox
-	sender   *webhook.Sender
+	senders  *webhook.Senders
 	failures *httpd.Limiter
 	log      *slog.Logger
 	access   atomic.Pointer[Access]
@@ -44,7 +44,7 @@ type API struct {
 
 // New makes the routes.
 func New(o Options) *API {
-	a := &API{outbox: o.Outbox, sender: o.Sender, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection()}
+	a := &API{outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection()}
 	a.Configure(o.Access)
 	return a
 }

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type rig struct {
 	t      *testing.T
 	outbox *webhook.Outbox
-	sender *webhook.Sender
+	sender *webhook.Senders
 	api    *API
 	web    http.Handler
 }
@@ -46,8 +46,8 @@ func newRig(t *testing.T, limit int) *rig {
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
-	r.sender = webhook.NewSender(r.outbox, webhook.SenderOptions{Logger: log})
-	r.api = New(Options{Outbox: r.outbox, Sender: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
+	r.sender = webhook.NewSenders(r.outbox, webhook.SenderOptions{Logger: log})
+	r.api = New(Options{Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Registry: prometheus.NewRegistry(), Logger: log,
 	})
@@ -110,7 +110,7 @@ func (r *rig) fill(n int) (ids []string) {
 	done := make(chan error, 1)
 	r.outbox.Put(list, func(err error) { done <- err })
 	r.must(<-done)
-	_, err := r.outbox.Drop(r.t.Context(), ids[0])
+	_, err := r.outbox.Drop(r.t.Context(), "", ids[0])
 	r.must(err)
 	return ids
 }
@@ -183,7 +183,7 @@ func TestTestDelivery(t *testing.T) {
 		signed.Store(req.Header.Get("webhook-signature") != "" && req.Header.Get("webhook-id") == "evt_test")
 		w.WriteHeader(int(status.Load()))
 	}))
-	r.must(r.sender.Configure(webhook.Target{URL: receiver.URL + "/?token=SECRETTOKEN", Secrets: []string{"sign-me"}}))
+	r.must(r.sender.Configure(t.Context(), []webhook.Target{{URL: receiver.URL + "/?token=SECRETTOKEN", Secrets: []string{"sign-me"}}}))
 	if w, got := ask(); !got.Delivered || got.Status != http.StatusOK || got.Error != "" || !signed.Load() {
 		t.Errorf("%d %s, signed: %v", w.Code, w.Body, signed.Load())
 	}
@@ -200,7 +200,7 @@ func TestTestDelivery(t *testing.T) {
 	if s.Total != (webhook.KindStatus{}) || s.Receiver.Failures != 0 {
 		t.Errorf("a test has left traces: %+v", s)
 	}
-	r.must(r.sender.Configure(webhook.Target{})) // closes what the pool kept
+	r.must(r.sender.Configure(t.Context(), nil)) // closes what the pool kept
 }
 
 func TestWhoMayAsk(t *testing.T) {
@@ -336,7 +336,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(404, post, "/outbox/replay", "/outbox/replay", `{"id":"evt_1,evt_99"}`)
 	ask(413, post, "/outbox/replay", "/outbox/replay", strings.Repeat(" ", 1<<20+1))
 	ask(409, post, "/outbox/test", "/outbox/test", "")
-	r.must(r.sender.Configure(webhook.Target{URL: "http://127.0.0.1:1/"}))
+	r.must(r.sender.Configure(t.Context(), []webhook.Target{{URL: "http://127.0.0.1:1/"}}))
 	ask(200, post, "/outbox/test", "/outbox/test", "")
 	for path := range doc.Paths.Map() {
 		if rest, ok := strings.CutPrefix(path, Prefix); ok && !strings.HasPrefix(rest, "/outbox/replay") && rest != "/outbox/test" {

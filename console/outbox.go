@@ -62,7 +62,7 @@ func (a *API) list(c echo.Context) error {
 
 // filter reads how events are chosen.
 func filter(p httpd.Params) (f webhook.Filter, err error) {
-	f = webhook.Filter{State: p.Get("state"), Kind: p.Get("event"), Key: p.Get("call")}
+	f = webhook.Filter{Receiver: p.Get("receiver"), State: p.Get("state"), Kind: p.Get("event"), Key: p.Get("call")}
 	for name, into := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
 		text := p.Get(name)
 		if text == "" {
@@ -80,7 +80,11 @@ func (a *API) show(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.outbox.Show(c.Request().Context(), id)
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	r, err := a.outbox.Show(c.Request().Context(), p.Get("receiver"), id)
 	if err != nil {
 		return failure(err)
 	}
@@ -100,10 +104,10 @@ func (a *API) replay(c echo.Context) error {
 	ctx, n := c.Request().Context(), 0
 	ids := p.Get("id")
 	switch {
-	case ids != "" && f != (webhook.Filter{}):
+	case ids != "" && f != (webhook.Filter{Receiver: f.Receiver}):
 		return &httpd.Error{Status: http.StatusBadRequest, Message: "id does not go together with state, event, call, since or until"}
 	case ids != "":
-		n, err = a.outbox.Replay(ctx, strings.Split(ids, ",")...)
+		n, err = a.outbox.Replay(ctx, f.Receiver, strings.Split(ids, ",")...)
 	default:
 		n, err = a.outbox.ReplayWhere(ctx, f, nil)
 	}
@@ -126,11 +130,20 @@ type trial struct {
 
 // test sends one signed event past the queue, and says what came of it.
 func (a *API) test(c echo.Context) error {
-	began := time.Now()
-	status, err := a.sender.Test(c.Request().Context(), webhook.TestEvent())
-	if errors.Is(err, webhook.ErrURL) {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	name := p.Get("receiver")
+	sender, err := a.senders.Named(name)
+	if name == "" && err != nil {
 		return &httpd.Error{Status: http.StatusConflict, Message: "no receiver is configured: [general] URL is empty"}
 	}
+	if err != nil {
+		return &httpd.Error{Status: http.StatusConflict, Message: "no such receiver is configured", Err: err}
+	}
+	began := time.Now()
+	status, err := sender.Test(c.Request().Context(), webhook.TestEvent())
 	answer := trial{Delivered: err == nil, Status: status, Took: time.Since(began).Milliseconds()}
 	if err != nil {
 		answer.Error = err.Error()

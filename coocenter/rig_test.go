@@ -340,7 +340,7 @@ func (r *rig) stored() []webhook.Record {
 		case "ext:808", "ext:809", "ext:810", "ext:811", "ext:899":
 			continue
 		}
-		rec, err := r.outbox.Show(r.t.Context(), list[i].ID)
+		rec, err := r.outbox.Show(r.t.Context(), "", list[i].ID)
 		r.must(err)
 		out = append(out, rec)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,8 @@ var ErrUnknown = errors.New("webhook: no such event")
 type Record struct {
 	Seq        int64 // grows with every event; order of delivery within a key
 	ID         string
+	Receiver   string
+	Also       []string // only from Show: the other receivers for which the event is stored
 	Kind       string
 	Key        string
 	State      string // pending, delivered, dead, expired, dropped
@@ -37,12 +40,12 @@ type Attempt struct {
 	Error  string
 }
 
-const recordColumns = `id, event_id, kind, key, state, at, attempts, coalesce(last_at, 0), coalesce(last_status, 0), coalesce(last_error, '')`
+const recordColumns = `id, event_id, (SELECT name FROM webhook_receivers WHERE webhook_receivers.id = receiver), kind, key, state, at, attempts, coalesce(last_at, 0), coalesce(last_status, 0), coalesce(last_error, '')`
 
 func (r *Record) fields() (dest []any, fill func()) {
 	var st state
 	var at, last int64
-	return []any{&r.Seq, &r.ID, &r.Kind, &r.Key, &st, &at, &r.Attempts, &last, &r.LastStatus, &r.LastError}, func() {
+	return []any{&r.Seq, &r.ID, &r.Receiver, &r.Kind, &r.Key, &st, &at, &r.Attempts, &last, &r.LastStatus, &r.LastError}, func() {
 		r.State, r.At, r.LastAt = st.String(), fromMillis(at), fromMillis(last)
 	}
 }
@@ -53,14 +56,22 @@ func (o *Outbox) List(ctx context.Context, f Filter) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	among, err := o.chosen(f.Receiver)
+	if err != nil {
+		return nil, err
+	}
 	if f.Before > 0 {
 		cond, args = cond+" AND id < ?", append(args, f.Before)
 	}
 	if f.Limit <= 0 {
 		f.Limit = defaultLimit
 	}
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT `+recordColumns+` FROM webhook_outbox WHERE `+cond+` ORDER BY id DESC LIMIT ?`,
-		append(args, f.Limit)...)
+	args = append(args, f.Limit)
+	query := `SELECT ` + recordColumns + ` FROM webhook_outbox WHERE ` + cond + ` ORDER BY id DESC LIMIT ?`
+	if f.Receiver != "" || f.State == statePending.String() {
+		query, args = eachOf(among, cond, args)
+	}
+	rows, err := o.db.Reader().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("webhook: list: %w", err)
 	}
@@ -80,11 +91,31 @@ func (o *Outbox) List(ctx context.Context, f Filter) ([]Record, error) {
 	return out, nil
 }
 
-// Show returns one event with its body, answer and failed attempts; [ErrUnknown] when there is none.
-func (o *Outbox) Show(ctx context.Context, id string) (Record, error) {
+// eachOf is the query of a list that takes the newest of each receiver, along its index, and of these the newest.
+func eachOf(among []*recipient, cond string, args []any) (query string, all []any) {
+	parts := make([]string, len(among))
+	for i, r := range among {
+		parts[i] = `SELECT * FROM (SELECT id FROM webhook_outbox WHERE receiver = ? AND ` + cond + ` ORDER BY id DESC LIMIT ?)`
+		all = append(append(all, r.id), args...)
+	}
+	return `SELECT ` + recordColumns + ` FROM webhook_outbox WHERE id IN (` + strings.Join(parts, " UNION ALL ") + `) ORDER BY id DESC LIMIT ?`,
+		append(all, args[len(args)-1])
+}
+
+// Show returns one event of a receiver with its body, answer and failed attempts; without a receiver that of the first one for which it was
+// stored. [ErrUnknown] when there is none.
+func (o *Outbox) Show(ctx context.Context, receiver, id string) (Record, error) {
+	among, err := o.chosen(receiver)
+	if err != nil {
+		return Record{}, err
+	}
+	cond, args := "event_id = ?", []any{id}
+	if receiver != "" {
+		cond, args = cond+" AND receiver = ?", append(args, among[0].id)
+	}
 	var r Record
 	dest, fill := r.fields()
-	err := o.db.Reader().QueryRowContext(ctx, `SELECT `+recordColumns+`, body, answer FROM webhook_outbox WHERE event_id = ?`, id).
+	err = o.db.Reader().QueryRowContext(ctx, `SELECT `+recordColumns+`, body, answer FROM webhook_outbox WHERE `+cond+` ORDER BY id LIMIT 1`, args...).
 		Scan(append(dest, &r.Body, &r.Answer)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Record{}, fmt.Errorf("%w: %s", ErrUnknown, id)
@@ -93,10 +124,30 @@ func (o *Outbox) Show(ctx context.Context, id string) (Record, error) {
 		return Record{}, fmt.Errorf("webhook: show: %w", err)
 	}
 	fill()
+	if r.Also, err = o.also(ctx, &r); err != nil {
+		return Record{}, fmt.Errorf("webhook: show: %w", err)
+	}
 	if r.Tries, err = o.tries(ctx, r.Seq); err != nil {
 		return Record{}, fmt.Errorf("webhook: show: %w", err)
 	}
 	return r, nil
+}
+
+// also returns the names of the other receivers of an event.
+func (o *Outbox) also(ctx context.Context, r *Record) (names []string, err error) {
+	rows, err := o.db.Reader().QueryContext(ctx, `SELECT name FROM webhook_outbox JOIN webhook_receivers ON webhook_receivers.id = receiver
+		WHERE event_id = ? AND webhook_outbox.id <> ? ORDER BY webhook_outbox.id`, r.ID, r.Seq)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		names = append(names, name)
+	}
+	return names, errors.Join(rows.Err(), rows.Close())
 }
 
 func (o *Outbox) tries(ctx context.Context, seq int64) ([]Attempt, error) {

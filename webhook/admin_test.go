@@ -29,7 +29,7 @@ func TestList(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.put(events("a", 3)...)
 	r.put(Event{ID: "x", Kind: "ivr", Key: "b"})
-	if n, err := r.outbox.Drop(ctx, "a-1"); n != 1 || err != nil {
+	if n, err := r.outbox.Drop(ctx, "", "a-1"); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	for _, tc := range []struct {
@@ -55,10 +55,10 @@ func TestList(t *testing.T) {
 	if _, err := r.outbox.List(ctx, Filter{State: "nonsense"}); err == nil {
 		t.Error("an unknown state gave no error")
 	}
-	if _, err := r.outbox.Show(ctx, "nobody"); !errors.Is(err, ErrUnknown) {
+	if _, err := r.outbox.Show(ctx, "", "nobody"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("show: %v", err)
 	}
-	if _, err := r.outbox.Replay(ctx, "a-1", "nobody"); !errors.Is(err, ErrUnknown) {
+	if _, err := r.outbox.Replay(ctx, "", "a-1", "nobody"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("replay: %v", err)
 	}
 	if got := r.show("a-1"); got.State != "dropped" {
@@ -83,7 +83,7 @@ func TestDropAndReplayWhileSending(t *testing.T) {
 		if diff := cmp.Diff([]string{"b-0"}, rec.delivered()); diff != "" {
 			t.Error(diff)
 		}
-		if n, err := r.outbox.Drop(t.Context(), "a-0", "b-0"); n != 1 || err != nil {
+		if n, err := r.outbox.Drop(t.Context(), "", "a-0", "b-0"); n != 1 || err != nil {
 			t.Errorf("dropped %d, %v; want only what is not delivered", n, err)
 		}
 		r.put(event("a", 0))
@@ -92,7 +92,7 @@ func TestDropAndReplayWhileSending(t *testing.T) {
 			t.Error(diff)
 		}
 		rec.setRule(nil)
-		if n, err := r.outbox.Replay(t.Context(), "a-0", "b-0"); n != 2 || err != nil {
+		if n, err := r.outbox.Replay(t.Context(), "", "a-0", "b-0"); n != 2 || err != nil {
 			t.Errorf("replayed %d, %v", n, err)
 		}
 		time.Sleep(time.Second)
@@ -131,10 +131,10 @@ func TestToolBesideTheDaemon(t *testing.T) {
 	if s, err := outbox.Status(t.Context()); err != nil || s.Total.Dead != 2 {
 		t.Errorf("status %+v, %v", s.Total, err)
 	}
-	if n, err := outbox.Drop(t.Context(), "a-0"); n != 1 || err != nil {
+	if n, err := outbox.Drop(t.Context(), "", "a-0"); n != 1 || err != nil {
 		t.Errorf("dropped %d, %v", n, err)
 	}
-	if n, err := outbox.Replay(t.Context()); n != 1 || err != nil {
+	if n, err := outbox.Replay(t.Context(), ""); n != 1 || err != nil {
 		t.Errorf("replayed %d, %v", n, err)
 	}
 	if err := tool.Close(); err != nil {

@@ -55,7 +55,8 @@ func plain(b *testing.B, url string, lanes, n int) float64 {
 	return float64(n/lanes*lanes) / time.Since(start).Seconds()
 }
 
-// BenchmarkDrain sends a stored backlog and compares with plain POSTs to the same receiver in the same run.
+// BenchmarkDrain sends a stored backlog and compares in the same run with plain POSTs to the same receiver, and with the limit of posting what is in
+// SQLite and deleting it durably.
 func BenchmarkDrain(b *testing.B) {
 	for _, bc := range []struct {
 		lanes, n int
@@ -65,7 +66,7 @@ func BenchmarkDrain(b *testing.B) {
 			c := &counter{delay: bc.delay}
 			srv := httptest.NewServer(c)
 			defer srv.Close()
-			var drained, direct float64
+			var drained, direct, raw float64
 			for range b.N {
 				r := newRig(b, rigOptions{})
 				for i := 0; i < bc.n; i += 500 {
@@ -84,11 +85,17 @@ func BenchmarkDrain(b *testing.B) {
 				r.close()
 				c.n.Store(0)
 				direct += plain(b, srv.URL, bc.lanes, bc.n)
+				limit := newRig(b, rigOptions{})
+				fillQueue(b, limit.db, bc.n)
+				limit.close()
+				raw += rawDrain(b, limit.path, srv.URL, bc.lanes, bc.n)
 				c.n.Store(0)
 			}
 			b.ReportMetric(drained/float64(b.N), "events/s")
 			b.ReportMetric(direct/float64(b.N), "plain/s")
-			b.ReportMetric(drained/direct, "ratio")
+			b.ReportMetric(raw/float64(b.N), "raw/s")
+			b.ReportMetric(drained/direct, "ratio_plain")
+			b.ReportMetric(drained/raw, "ratio_raw")
 		})
 	}
 }

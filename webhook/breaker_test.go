@@ -221,7 +221,7 @@ func TestPoisonedEvent(t *testing.T) {
 			t.Errorf("status %+v", s.Total)
 		}
 		rec.setRule(nil)
-		if n, err := r.outbox.Replay(t.Context()); n != 1 || err != nil {
+		if n, err := r.outbox.Replay(t.Context(), ""); n != 1 || err != nil {
 			t.Errorf("replayed %d, %v", n, err)
 		}
 		time.Sleep(time.Second)

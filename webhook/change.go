@@ -5,18 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
 const changeChunk = 1000 // events in one transaction, so that the daemon beside a tool does not wait long
 
-// Replay makes ended events pending again, under their ids and in their old place; without ids all dead letters. It returns how
-// many. The event is never out of the file meanwhile. An id that is unknown gives [ErrUnknown] and changes nothing.
-func (o *Outbox) Replay(ctx context.Context, ids ...string) (int, error) {
+// Replay makes ended events of a receiver pending again, under their ids and in their old place; without ids all dead letters. It returns
+// how many. The event is never out of the file meanwhile. An id that is unknown gives [ErrUnknown] and changes nothing. The receiver
+// may be left out ("") where the events are stored for one alone; else [ErrFilter] names those there are.
+func (o *Outbox) Replay(ctx context.Context, receiver string, ids ...string) (int, error) {
 	if len(ids) == 0 {
-		return o.ReplayWhere(ctx, Filter{}, nil)
+		return o.ReplayWhere(ctx, Filter{Receiver: receiver}, nil)
 	}
-	return o.changeIDs(ctx, ids, statePending)
+	return o.changeIDs(ctx, receiver, ids, statePending)
 }
 
 // ReplayWhere makes all events pending again that the filter chooses and that have ended; without a state in it the dead letters. They go
@@ -29,12 +31,13 @@ func (o *Outbox) ReplayWhere(ctx context.Context, f Filter, told func(done int))
 	return o.changeWhere(ctx, f, statePending, told)
 }
 
-// Drop ends pending events and dead letters without delivery. They stay known, so that putting them again does nothing.
-func (o *Outbox) Drop(ctx context.Context, ids ...string) (int, error) {
+// Drop ends pending events and dead letters of a receiver (see Replay) without delivery. They stay known, so that putting them again does
+// nothing.
+func (o *Outbox) Drop(ctx context.Context, receiver string, ids ...string) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	return o.changeIDs(ctx, ids, stateDropped)
+	return o.changeIDs(ctx, receiver, ids, stateDropped)
 }
 
 // Droppable is the state of a [Filter] that chooses what Drop can end.
@@ -48,28 +51,28 @@ func (o *Outbox) DropWhere(ctx context.Context, f Filter, told func(done int)) (
 	return o.changeWhere(ctx, f, stateDropped, told)
 }
 
-// chosen is a row whose state is to be changed.
-type chosen struct {
-	id   int64
-	from state
-	kind string
+// row is one whose state is to be changed.
+type row struct {
+	id       int64
+	receiver int64
+	from     state
+	kind     string
 }
 
 // changeIDs changes all in one transaction, or nothing.
-func (o *Outbox) changeIDs(ctx context.Context, ids []string, to state) (int, error) {
-	return o.change(ctx, to, func(tx *sql.Tx) (rows []chosen, err error) {
+func (o *Outbox) changeIDs(ctx context.Context, receiver string, ids []string, to state) (int, error) {
+	among, err := o.chosen(receiver)
+	if err != nil {
+		return 0, err
+	}
+	return o.change(ctx, to, func(tx *sql.Tx) (rows []row, err error) {
 		seen := map[string]bool{}
 		for _, id := range ids {
 			if seen[id] {
 				continue
 			}
 			seen[id] = true
-			var r chosen
-			err := tx.QueryRowContext(context.Background(), `SELECT id, state, kind FROM webhook_outbox WHERE event_id = ?`, id).
-				Scan(&r.id, &r.from, &r.kind)
-			if errors.Is(err, sql.ErrNoRows) {
-				return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
-			}
+			r, err := theOne(tx, id, among)
 			if err != nil {
 				return nil, err
 			}
@@ -79,11 +82,56 @@ func (o *Outbox) changeIDs(ctx context.Context, ids []string, to state) (int, er
 	}, nil)
 }
 
-func (o *Outbox) changeWhere(ctx context.Context, f Filter, to state, told func(int)) (int, error) {
+// theOne returns the row of an event that is stored for one of the receivers and for no other of them.
+func theOne(tx *sql.Tx, id string, among []*recipient) (row, error) {
+	all, err := choose(tx, "event_id = ?", []any{id})
+	if err != nil {
+		return row{}, err
+	}
+	var found []row
+	var names []string
+	for _, to := range among {
+		for _, r := range all {
+			if r.receiver == to.id {
+				found, names = append(found, r), append(names, to.name)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return row{}, fmt.Errorf("%w: %s", ErrUnknown, id)
+	case 1:
+		return found[0], nil
+	}
+	return row{}, fmt.Errorf("%w: %s is stored for %s; say for which receiver", ErrFilter, id, strings.Join(names, ", "))
+}
+
+// changeWhere goes from one receiver to the next, because the index of what waits does.
+func (o *Outbox) changeWhere(ctx context.Context, f Filter, to state, told func(int)) (total int, err error) {
+	among, err := o.chosen(f.Receiver)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range among {
+		n, err := o.changeOf(ctx, r, f, to, func(n int) {
+			if told != nil {
+				told(total + n)
+			}
+		})
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (o *Outbox) changeOf(ctx context.Context, of *recipient, f Filter, to state, told func(int)) (int, error) {
 	cond, args, err := f.where()
 	if err != nil {
 		return 0, err
 	}
+	cond, args = cond+" AND receiver = ?", append(args, of.id)
 	var newest int64
 	if err := o.db.Reader().QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM webhook_outbox`).Scan(&newest); err != nil {
 		return 0, fmt.Errorf("webhook: change to %s: %w", to, err)
@@ -91,7 +139,7 @@ func (o *Outbox) changeWhere(ctx context.Context, f Filter, to state, told func(
 	total, from := 0, int64(0)
 	for {
 		last := int64(0)
-		n, err := o.change(ctx, to, func(tx *sql.Tx) ([]chosen, error) {
+		n, err := o.change(ctx, to, func(tx *sql.Tx) ([]row, error) {
 			return choose(tx, cond+" AND id > ? AND id <= ?", append(args[:len(args):len(args)], from, newest))
 		}, func(id int64) { last = id })
 		total += n
@@ -99,22 +147,20 @@ func (o *Outbox) changeWhere(ctx context.Context, f Filter, to state, told func(
 			return total, err
 		}
 		from = last
-		if told != nil {
-			told(total)
-		}
+		told(total)
 	}
 }
 
-func choose(tx *sql.Tx, cond string, args []any) ([]chosen, error) {
-	rows, err := tx.QueryContext(context.Background(), `SELECT id, state, kind FROM webhook_outbox WHERE `+cond+` ORDER BY id LIMIT ?`,
+func choose(tx *sql.Tx, cond string, args []any) ([]row, error) {
+	rows, err := tx.QueryContext(context.Background(), `SELECT id, receiver, state, kind FROM webhook_outbox WHERE `+cond+` ORDER BY id LIMIT ?`,
 		append(args, changeChunk)...)
 	if err != nil {
 		return nil, err
 	}
-	var out []chosen
+	var out []row
 	for rows.Next() {
-		var r chosen
-		if err := rows.Scan(&r.id, &r.from, &r.kind); err != nil {
+		var r row
+		if err := rows.Scan(&r.id, &r.receiver, &r.from, &r.kind); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		out = append(out, r)
@@ -124,7 +170,7 @@ func choose(tx *sql.Tx, cond string, args []any) ([]chosen, error) {
 
 // change gives the rows that pick returns a new state, in one transaction, and tells the last row of them. It returns how many were
 // not in it already. When ctx ends first, the outcome is unknown and nothing is told.
-func (o *Outbox) change(ctx context.Context, to state, pick func(*sql.Tx) ([]chosen, error), last func(int64)) (int, error) {
+func (o *Outbox) change(ctx context.Context, to state, pick func(*sql.Tx) ([]row, error), last func(int64)) (int, error) {
 	type end struct {
 		moved int
 		last  int64
@@ -153,13 +199,15 @@ func (o *Outbox) change(ctx context.Context, to state, pick func(*sql.Tx) ([]cho
 		ended <- e
 		return nil
 	})
-	if errors.Is(err, ErrUnknown) {
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrFilter) {
 		return 0, err
 	}
 	if err != nil {
 		return 0, fmt.Errorf("webhook: change to %s: %w", to, err)
 	}
-	o.feed.rewind()
+	for _, r := range o.recipients() {
+		r.feed.rewind()
+	}
 	e := <-ended
 	if last != nil {
 		last(e.last)
@@ -167,9 +215,9 @@ func (o *Outbox) change(ctx context.Context, to state, pick func(*sql.Tx) ([]cho
 	return e.moved, nil
 }
 
-func changeOne(tx *sql.Tx, r chosen, to state, counted tally) (n int, err error) {
+func changeOne(tx *sql.Tx, r row, to state, counted tally) (n int, err error) {
 	ctx := context.Background()
-	c := counted.of(r.kind)
+	c := counted.of(r.receiver, r.kind)
 	switch {
 	case r.from == to, to == stateDropped && r.from != statePending && r.from != stateDead:
 		return 0, nil

@@ -27,7 +27,7 @@ func spread(r *rig, n int) time.Time {
 func TestFilterByTimeAndStates(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	begin := spread(r, 6)
-	if _, err := r.outbox.Drop(t.Context(), "e-0003"); err != nil {
+	if _, err := r.outbox.Drop(t.Context(), "", "e-0003"); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {

@@ -72,7 +72,7 @@ func TestStoredTimesAreNotTrusted(t *testing.T) {
 				moved := time.Now().Add(step).UnixMilli()
 				if err := r.db.Prepare(t.Context(), execAll(
 					fmt.Sprintf(`UPDATE webhook_outbox SET refused_at = %d, at = %d`, moved, moved),
-					fmt.Sprintf(`INSERT OR REPLACE INTO webhook_receiver VALUES (1, 0, %d, 503, 'answer 503')`, moved),
+					fmt.Sprintf(`UPDATE webhook_receivers SET up = 0, since = %d, status = 503, error = 'answer 503'`, moved),
 				)); err != nil {
 					t.Fatal(err)
 				}

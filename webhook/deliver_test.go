@@ -240,7 +240,7 @@ func TestHistoryIsKeptAndPurged(t *testing.T) {
 			t.Errorf("state %s", got.State)
 		}
 		time.Sleep(20 * time.Minute)
-		if _, err := r.outbox.Show(context.Background(), "a-0"); !errors.Is(err, ErrUnknown) {
+		if _, err := r.outbox.Show(context.Background(), "", "a-0"); !errors.Is(err, ErrUnknown) {
 			t.Errorf("still there after Keep: %v", err)
 		}
 		left, err := r.outbox.List(context.Background(), Filter{})

@@ -16,13 +16,14 @@ var ErrFilter = errors.New("webhook: unusable filter")
 
 // Filter chooses events; empty fields choose all.
 type Filter struct {
-	State  string // as in Record.State; several with commas between them
-	Kind   string
-	Key    string
-	Since  time.Time // At is not before it
-	Until  time.Time // At is before it
-	Before int64     // List only: Seq below it, the last one of the page before; 0 = from the newest
-	Limit  int       // List only: at most this many, 0 = 100
+	Receiver string // by name
+	State    string // as in Record.State; several with commas between them
+	Kind     string
+	Key      string
+	Since    time.Time // At is not before it
+	Until    time.Time // At is before it
+	Before   int64     // List only: Seq below it, the last one of the page before; 0 = from the newest
+	Limit    int       // List only: at most this many, 0 = 100
 }
 
 var stateNames = [...]state{statePending, stateDelivered, stateDead, stateExpired, stateDropped}
@@ -50,8 +51,8 @@ func (f Filter) states() (list []state, err error) {
 	return list, nil
 }
 
-// where returns the condition. States are literals in it, and a single one is compared with =, so that the partial indexes
-// are seen.
+// where returns the condition but for the receiver. States are literals in it, and a single one is compared with =, so that the partial
+// indexes are seen.
 func (f Filter) where() (cond string, args []any, err error) {
 	states, err := f.states()
 	if err != nil {
@@ -88,6 +89,13 @@ func (o *Outbox) Count(ctx context.Context, f Filter) (map[string]int, error) {
 	cond, args, err := f.where()
 	if err != nil {
 		return nil, err
+	}
+	if f.Receiver != "" {
+		among, err := o.chosen(f.Receiver)
+		if err != nil {
+			return nil, err
+		}
+		cond, args = cond+" AND receiver = ?", append(args, among[0].id)
 	}
 	rows, err := o.db.Reader().QueryContext(ctx, `SELECT kind, count(*) FROM webhook_outbox WHERE `+cond+` GROUP BY kind`, args...)
 	if err != nil {

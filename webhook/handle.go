@@ -38,8 +38,8 @@ func (l *loop) delivered(ln *line, out outcome) {
 	if l.breaker.success(out.end) {
 		l.receiverUp(out)
 	}
-	l.s.outbox.setReceiver(func(r *ReceiverState) { r.LastSuccess, r.Failures = out.end, 0 })
-	l.s.outbox.firstSuccess()
+	l.s.to.set(func(r *ReceiverState) { r.LastSuccess, r.Failures = out.end, 0 })
+	l.s.outbox.firstSuccess(l.s.to)
 	l.end(ln, out.mark(stateDelivered))
 }
 
@@ -127,28 +127,28 @@ func probeSchedule(out outcome, t Target) func(time.Duration) time.Duration {
 }
 
 func (l *loop) note(out outcome) {
-	l.s.outbox.setReceiver(func(r *ReceiverState) {
+	l.s.to.set(func(r *ReceiverState) {
 		r.LastFailure, r.LastError, r.LastStatus = out.end, out.err, out.status
 		r.Failures, r.NextProbe = l.breaker.streak, l.breaker.probeAt
 	})
 }
 
 func (l *loop) receiverDown(out outcome) {
-	l.s.outbox.down.Store(true)
-	l.s.outbox.setReceiver(func(r *ReceiverState) { r.Up, r.Since, r.NextProbe = false, out.end, l.breaker.probeAt })
-	l.s.outbox.saveReceiver()
+	l.s.to.down.Store(true)
+	l.s.to.set(func(r *ReceiverState) { r.Up, r.Since, r.NextProbe = false, out.end, l.breaker.probeAt })
+	l.s.outbox.saveReceiver(l.s.to)
 	l.s.log.Error("receiver is down, events are kept and it is probed", "status", out.status, "reason", out.err, "failures", l.breaker.streak)
-	l.s.outbox.coalesce()
+	l.s.outbox.coalesce(l.s.to)
 }
 
 func (l *loop) receiverUp(out outcome) {
-	l.s.outbox.down.Store(false)
+	l.s.to.down.Store(false)
 	var down time.Duration
-	l.s.outbox.setReceiver(func(r *ReceiverState) {
+	l.s.to.set(func(r *ReceiverState) {
 		down = max(0, out.end.Sub(r.Since)) // since may be of a process with another clock
 		r.Up, r.Since, r.Failures, r.NextProbe = true, out.end, 0, time.Time{}
 	})
-	l.s.outbox.saveReceiver()
+	l.s.outbox.saveReceiver(l.s.to)
 	l.s.log.Info("receiver answers again", "status", out.status, "down_for", down.Round(time.Second).String())
 	l.release()
 }

@@ -5,6 +5,7 @@ import "time"
 // item is one stored event in memory. Its body is nil while it waits for a later try.
 type item struct {
 	id        int64
+	receiver  int64
 	eventID   string
 	kind      string
 	key       string

@@ -29,6 +29,8 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
 		Seq        int64     `json:"seq"`
 		ID         string    `json:"id"`
+		Receiver   string    `json:"receiver"`
+		Also       []string  `json:"also,omitempty"`
 		Event      string    `json:"event"`
 		Call       string    `json:"call"`
 		State      string    `json:"state"`
@@ -41,7 +43,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		Failed     []Attempt `json:"failed,omitempty"`
 		Body       any       `json:"body,omitempty"`
 	}{
-		r.Seq, r.ID, r.Kind, r.Key, r.State, r.At.UTC(), r.Attempts, utc(r.LastAt), r.LastStatus, r.LastError, string(r.Answer), r.Tries, body,
+		r.Seq, r.ID, r.Receiver, r.Also, r.Kind, r.Key, r.State, r.At.UTC(), r.Attempts, utc(r.LastAt), r.LastStatus, r.LastError, string(r.Answer), r.Tries, body,
 	})
 }
 
@@ -58,28 +60,46 @@ func (a Attempt) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON gives the state of the outbox the shape that the command line and the console share.
 func (s Status) MarshalJSON() ([]byte, error) {
-	events, gaps := s.Kinds, s.Gaps
-	if events == nil {
-		events = []KindStatus{}
-	}
-	if gaps == nil {
-		gaps = []Gap{}
-	}
-	oldest := 0.0
-	if !s.Oldest.IsZero() {
-		oldest = max(0, time.Since(s.Oldest).Seconds())
-	}
 	return marshal(struct {
-		Receiver  ReceiverState `json:"receiver"`
-		Oldest    time.Time     `json:"oldest_pending,omitzero"`
-		OldestAge float64       `json:"oldest_pending_seconds"`
-		Total     KindStatus    `json:"total"`
-		Events    []KindStatus  `json:"events"`
-		Gaps      []Gap         `json:"gaps"`
-		AllGaps   int           `json:"gaps_total"`
-		FileBytes int64         `json:"file_bytes"`
-		MaxSize   int64         `json:"file_bytes_max"`
-	}{s.Receiver, utc(s.Oldest), oldest, s.Total, events, gaps, s.AllGaps, s.FileBytes, s.MaxSize})
+		Receiver  ReceiverState    `json:"receiver"`
+		Oldest    time.Time        `json:"oldest_pending,omitzero"`
+		OldestAge float64          `json:"oldest_pending_seconds"`
+		Total     KindStatus       `json:"total"`
+		Events    []KindStatus     `json:"events"`
+		Receivers []ReceiverStatus `json:"receivers"`
+		Gaps      []Gap            `json:"gaps"`
+		AllGaps   int              `json:"gaps_total"`
+		FileBytes int64            `json:"file_bytes"`
+		MaxSize   int64            `json:"file_bytes_max"`
+	}{s.Receiver, utc(s.Oldest), ageSeconds(s.Oldest), s.Total, filled(s.Kinds), filled(s.Receivers), filled(s.Gaps), s.AllGaps, s.FileBytes, s.MaxSize})
+}
+
+// MarshalJSON writes the state of one receiver's queue in the same shape.
+func (r ReceiverStatus) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		Name       string        `json:"name"`
+		Configured bool          `json:"configured"`
+		Receiver   ReceiverState `json:"receiver"`
+		Oldest     time.Time     `json:"oldest_pending,omitzero"`
+		OldestAge  float64       `json:"oldest_pending_seconds"`
+		Total      KindStatus    `json:"total"`
+		Events     []KindStatus  `json:"events"`
+	}{r.Name, r.Configured, r.State, utc(r.Oldest), ageSeconds(r.Oldest), r.Total, filled(r.Kinds)})
+}
+
+// filled returns a list that is never null.
+func filled[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func ageSeconds(since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(since).Seconds())
 }
 
 // MarshalJSON says "unknown" of a receiver to which nothing was ever sent.

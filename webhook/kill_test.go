@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,17 +34,28 @@ func runChild() {
 	logger := slog.New(slog.DiscardHandler)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(os.Getenv("WEBHOOK_TEST_DIR"), "test.db"), Logger: logger})
+	maxSize, _ := strconv.ParseInt(os.Getenv("WEBHOOK_TEST_MAXSIZE"), 10, 64) // 0 = the default
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(os.Getenv("WEBHOOK_TEST_DIR"), "test.db"), MaxSize: maxSize, Logger: logger})
 	check(err)
 	outbox, err := NewOutbox(ctx, db, OutboxOptions{Logger: logger})
 	check(err)
-	sender := NewSender(outbox, SenderOptions{Logger: logger})
-	check(sender.Configure(Target{URL: os.Getenv("WEBHOOK_TEST_URL"), Concurrency: killConcurrency}))
+	sender := NewSenders(outbox, SenderOptions{Logger: logger})
+	targets := []Target{{URL: os.Getenv("WEBHOOK_TEST_URL"), Concurrency: killConcurrency}}
+	if url := os.Getenv("WEBHOOK_TEST_SECOND"); url != "" {
+		targets = append(targets, Target{Receiver: "second", URL: url, RetryMax: 20 * time.Millisecond})
+	}
+	if os.Getenv("WEBHOOK_TEST_HASTY") != "" {
+		targets[0].RetryMax = 20 * time.Millisecond
+	}
+	check(sender.Configure(ctx, targets))
 	written, quit := context.WithCancel(context.Background())
 	var database, sending sync.WaitGroup
 	database.Go(func() { check(db.Run(written)) })
 	sending.Go(func() { check(sender.Run(ctx)) })
 	room := make(chan struct{}, 200)
+	if os.Getenv("WEBHOOK_TEST_IDLE") != "" {
+		<-ctx.Done()
+	}
 	for n := 0; ctx.Err() == nil; n++ {
 		room <- struct{}{}
 		e := event(fmt.Sprintf("%d.%d", os.Getpid(), n%20), n)
@@ -139,6 +151,16 @@ func TestStopUnderLoad(t *testing.T) {
 	t.Logf("%d ends, %d acknowledged", stops, len(acked))
 }
 
+// failing is a rule that fails so many of a hundred requests.
+func failing(percent int) func(*arrival, http.Header) int {
+	return func(*arrival, http.Header) int {
+		if rand.IntN(100) < percent {
+			return 503
+		}
+		return 200
+	}
+}
+
 // slowly serves a receiver that takes up to 2 ms, so that an end finds requests in flight.
 func slowly(t *testing.T, rec *receiver) string {
 	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -160,7 +182,7 @@ func complete(t *testing.T, dir, url string, rec *receiver, acked []string) (dup
 		t.Error("nothing was acknowledged")
 	}
 	seen, last := map[string]bool{}, map[string]int{}
-	for _, a := range rec.all() {
+	for _, a := range successes(rec) {
 		if seen[a.id] {
 			duplicates++
 			continue
@@ -179,13 +201,38 @@ func complete(t *testing.T, dir, url string, rec *receiver, acked []string) (dup
 	return duplicates
 }
 
-// endedRun runs the daemon for a moment and ends it with a signal, 0 = it ends by itself; it returns what was acknowledged.
-func endedRun(t *testing.T, dir, url string, end syscall.Signal, environ ...string) (acked []string) {
-	t.Helper()
+func child(dir, url string, environ ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), "WEBHOOK_TEST_DIR="+dir, "WEBHOOK_TEST_URL="+url)
 	cmd.Env = append(cmd.Env, environ...)
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// startRun starts the daemon.
+func startRun(t *testing.T, dir, url string, environ ...string) *exec.Cmd {
+	t.Helper()
+	cmd := child(dir, url, environ...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// successes are the arrivals that were answered with 2xx.
+func successes(rec *receiver) (list []arrival) {
+	for _, a := range rec.all() {
+		if a.status/100 == 2 {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// endedRun runs the daemon for a moment and ends it with a signal, 0 = it ends by itself; it returns what was acknowledged.
+func endedRun(t *testing.T, dir, url string, end syscall.Signal, environ ...string) (acked []string) {
+	t.Helper()
+	cmd := child(dir, url, environ...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -18,18 +18,21 @@ const itemColumns = `id, event_id, kind, key, body, at, ttl, attempts, refused, 
 
 // store reads pending events. Rows are read into memory and the cursor is closed before anything is sent: an open one would keep
 // the database's log from being cut.
-type store struct{ db *sql.DB }
+type store struct {
+	db       *sql.DB
+	receiver int64
+}
 
 // after returns the next pending events beyond id, oldest first, at most a chunk; end says that there were no more.
 func (s store) after(ctx context.Context, id int64) (items []item, end bool, err error) {
 	return s.read(ctx, chunkRows, chunkBytes, `SELECT `+itemColumns+` FROM webhook_outbox INDEXED BY webhook_pending
-		WHERE state = 0 AND id > ? ORDER BY id LIMIT ?`, id, chunkRows)
+		WHERE receiver = ? AND state = 0 AND id > ? ORDER BY id LIMIT ?`, s.receiver, id, chunkRows)
 }
 
 // ofKey returns the next pending events of one key with from < id <= to.
 func (s store) ofKey(ctx context.Context, key string, from, to int64) (items []item, end bool, err error) {
 	return s.read(ctx, lineRows, lineBytes, `SELECT `+itemColumns+` FROM webhook_outbox INDEXED BY webhook_lines
-		WHERE state = 0 AND key = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`, key, from, to, lineRows)
+		WHERE receiver = ? AND state = 0 AND key = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`, s.receiver, key, from, to, lineRows)
 }
 
 // one returns a pending event by its row, and false when it is not pending any more.
@@ -48,7 +51,7 @@ func (s store) read(ctx context.Context, rowLimit, byteLimit int, query string, 
 	}
 	bytes := 0
 	for bytes < byteLimit && rows.Next() {
-		var it item
+		it := item{receiver: s.receiver}
 		var at, refusedAt int64
 		err := rows.Scan(&it.id, &it.eventID, &it.kind, &it.key, &it.body, &at, &it.ttl, &it.attempts, &it.refused, &refusedAt)
 		if err != nil {

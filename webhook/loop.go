@@ -53,9 +53,9 @@ type loop struct {
 func newLoop(ctx context.Context, s *Sender) *loop {
 	now := time.Now()
 	l := &loop{
-		s: s, ctx: ctx, store: store{db: s.outbox.db.Reader()}, lines: map[string]*line{},
+		s: s, ctx: ctx, store: store{db: s.outbox.db.Reader(), receiver: s.to.id}, lines: map[string]*line{},
 		results: make(chan outcome, maxConcurrency), timer: time.NewTimer(time.Hour),
-		settling: map[int64]struct{}{}, breaker: s.outbox.breakerAtStart(now), polled: now,
+		settling: map[int64]struct{}{}, breaker: s.to.breakerAtStart(now), polled: now,
 	}
 	l.revision, _ = l.store.revision(ctx) // an error shows again at the first poll
 	return l
@@ -65,7 +65,7 @@ func (l *loop) stop() { l.timer.Stop() }
 
 // hear takes in what the writer, other processes and the configuration have changed.
 func (l *loop) hear() {
-	n := l.s.outbox.feed.take()
+	n := l.s.to.feed.take()
 	for _, id := range n.settled {
 		delete(l.settling, id)
 	}
@@ -296,7 +296,7 @@ func (l *loop) sleep(ctx context.Context, d time.Duration) {
 	l.timer.Reset(d)
 	select {
 	case <-ctx.Done():
-	case <-l.s.outbox.feed.wake:
+	case <-l.s.to.feed.wake:
 	case <-l.s.wake:
 	case out := <-l.results:
 		l.handle(out)

@@ -116,7 +116,7 @@ func (r *rig) status() Status {
 func (r *rig) show(id string) Record {
 	r.t.Helper()
 	r.settle()
-	rec, err := r.outbox.Show(context.Background(), id)
+	rec, err := r.outbox.Show(context.Background(), "", id)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func markEnded(tx *sql.Tx, k *mark, counted tally) error {
 	if err != nil {
 		return err
 	}
-	c := counted.of(k.item.kind)
+	c := counted.of(k.item.receiver, k.item.kind)
 	if n > 0 {
 		c.pending--
 	} else if n, err = insertEnded(tx, k); err != nil || n == 0 {
@@ -85,9 +85,10 @@ func insertEnded(tx *sql.Tx, k *mark) (int64, error) {
 		return 0, nil
 	}
 	res, err := tx.ExecContext(context.Background(), `INSERT INTO webhook_outbox
-		(event_id, kind, key, body, at, newest, weight, ttl, state, attempts, last_at, last_status, done_at)
-		VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
-		k.item.eventID, k.item.kind, k.item.key, k.item.body, k.item.at.UnixMilli(), stateDelivered, k.item.attempts,
+		(receiver, event_id, kind, key, body, at, newest, weight, ttl, state, attempts, last_at, last_status, done_at, lead)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, ?8, ?9, ?10, ?11, NOT EXISTS (SELECT 1 FROM webhook_outbox WHERE event_id = ?2))
+		ON CONFLICT (event_id, receiver) DO NOTHING`,
+		k.item.receiver, k.item.eventID, k.item.kind, k.item.key, k.item.body, k.item.at.UnixMilli(), stateDelivered, k.item.attempts,
 		k.at.UnixMilli(), k.status, k.at.UnixMilli())
 	if err != nil {
 		return 0, err

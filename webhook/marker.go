@@ -10,6 +10,7 @@ import (
 // and must not wait behind an event that a full file holds back.
 type marker struct {
 	outbox *Outbox
+	to     *recipient
 
 	mu      sync.Mutex
 	waiting []mark
@@ -18,8 +19,8 @@ type marker struct {
 	changed chan struct{}
 }
 
-func newMarker(o *Outbox) *marker {
-	return &marker{outbox: o, changed: make(chan struct{}, 1)}
+func newMarker(o *Outbox, to *recipient) *marker {
+	return &marker{outbox: o, to: to, changed: make(chan struct{}, 1)}
 }
 
 func (m *marker) add(k mark) {
@@ -64,7 +65,7 @@ func (m *marker) take() []mark {
 func (m *marker) done(batch []mark, err error) {
 	if err != nil {
 		m.outbox.log.Error("attempts could not be recorded, what was delivered will be sent again after a restart",
-			"events", len(batch), "error", err)
+			"receiver", m.to.name, "events", len(batch), "error", err)
 	}
 	ids := make([]int64, 0, len(batch))
 	for i := range batch {
@@ -73,7 +74,7 @@ func (m *marker) done(batch []mark, err error) {
 		}
 	}
 	if err == nil { // rows that could not be marked stay out of the sender's sight until a restart
-		m.outbox.feed.settle(ids)
+		m.to.feed.settle(ids)
 	}
 	m.mu.Lock()
 	m.flying--

@@ -9,67 +9,75 @@ import (
 	"time"
 )
 
-// loadReceiver reads what the last process knew of the receiver: a receiver that was down is probed, not flooded, by the next
-// one, and has been down since it went down.
-func (o *Outbox) loadReceiver(ctx context.Context) error {
-	var r ReceiverState
-	var since int64
-	err := o.db.Reader().QueryRowContext(ctx, `SELECT up, since, status, error FROM webhook_receiver`).
-		Scan(&r.Up, &since, &r.LastStatus, &r.LastError)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+// loadReceivers reads what the last process knew of the receivers: one that was down is probed, not flooded, by the next
+// process, and has been down since it went down.
+func (o *Outbox) loadReceivers(ctx context.Context) error {
+	rows, err := o.db.Reader().QueryContext(ctx, `SELECT id, name, up, since, status, error FROM webhook_receivers ORDER BY id`)
 	if err != nil {
-		return fmt.Errorf("webhook: receiver: %w", err)
+		return fmt.Errorf("webhook: receivers: %w", err)
 	}
-	r.Since = fromMillis(since)
-	o.setReceiver(func(now *ReceiverState) { *now = r })
-	o.receiver.stored = true
-	o.down.Store(!r.Up)
+	for rows.Next() {
+		r := newRecipient(0, "")
+		var up bool
+		var since int64
+		if err := rows.Scan(&r.id, &r.name, &up, &since, &r.state.LastStatus, &r.state.LastError); err != nil {
+			return errors.Join(fmt.Errorf("webhook: receivers: %w", err), rows.Close())
+		}
+		if since != 0 {
+			r.state.Up, r.state.Since, r.stored = up, fromMillis(since), true
+			r.down.Store(!up)
+		}
+		o.known.list = append(o.known.list, r)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("webhook: receivers: %w", err)
+	}
+	if len(o.known.list) == 0 || o.known.list[0].id != defaultID {
+		return fmt.Errorf("%w: %s is not in the file", ErrReceiver, Default)
+	}
 	return nil
 }
 
 // breakerAtStart goes on where the last process has ended; the first probe is made at once.
-func (o *Outbox) breakerAtStart(now time.Time) breaker {
+func (r *recipient) breakerAtStart(now time.Time) breaker {
 	b := breaker{since: now}
-	o.setReceiver(func(r *ReceiverState) {
+	r.set(func(s *ReceiverState) {
 		switch {
-		case r.Since.IsZero():
-			r.Up, r.Since = true, now
-		case !r.Up:
+		case s.Since.IsZero():
+			s.Up, s.Since = true, now
+		case !s.Up:
 			b.open, b.mixed, b.probeAt = true, true, now
 		}
 	})
 	return b
 }
 
-// firstSuccess notes that the receiver answers, where nothing was ever noted.
-func (o *Outbox) firstSuccess() {
-	o.receiver.Lock()
-	known := o.receiver.stored
-	o.receiver.Unlock()
+// firstSuccess notes that a receiver answers, where nothing was ever noted.
+func (o *Outbox) firstSuccess(to *recipient) {
+	to.mu.Lock()
+	known := to.stored
+	to.mu.Unlock()
 	if !known {
-		o.saveReceiver()
+		o.saveReceiver(to)
 	}
 }
 
 // saveReceiver stores the present state for the tools beside the daemon and for its next start.
-func (o *Outbox) saveReceiver() {
-	o.receiver.Lock()
-	r := o.receiver.state
-	o.receiver.stored = true
-	o.receiver.Unlock()
+func (o *Outbox) saveReceiver(to *recipient) {
+	to.mu.Lock()
+	r := to.state
+	to.stored = true
+	to.mu.Unlock()
 	if r.Up {
 		r.LastStatus, r.LastError = 0, ""
 	}
 	o.db.SubmitAhead(func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(context.Background(), `INSERT INTO webhook_receiver (id, up, since, status, error) VALUES (1, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET up = excluded.up, since = excluded.since, status = excluded.status, error = excluded.error`,
-			r.Up, r.Since.UnixMilli(), r.LastStatus, r.LastError)
+		_, err := tx.ExecContext(context.Background(), `UPDATE webhook_receivers SET up = ?, since = ?, status = ?, error = ? WHERE id = ?`,
+			r.Up, r.Since.UnixMilli(), r.LastStatus, r.LastError, to.id)
 		return err
 	}, func(err error) {
 		if err != nil {
-			o.log.Warn("state of the receiver could not be stored", "error", err)
+			o.log.Warn("state of the receiver could not be stored", "receiver", to.name, "error", err)
 		}
 	})
 }

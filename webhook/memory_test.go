@@ -95,18 +95,18 @@ func TestGapsAreKept(t *testing.T) {
 func TestJSON(t *testing.T) {
 	at := time.Date(2026, 5, 4, 14, 0, 0, 5e8, time.FixedZone("", 7200))
 	for want, v := range map[string]any{
-		`{"seq":7,"id":"evt_a","event":"cdr","call":"1.2","state":"pending","at":"2026-05-04T12:00:00.5Z","attempts":0}`://
-		Record{Seq: 7, ID: "evt_a", Kind: "cdr", Key: "1.2", State: "pending", At: at},
-		`{"seq":7,"id":"evt_a","event":"cdr","call":"1.2","state":"dead","at":"2026-05-04T12:00:00.5Z","attempts":2,"last_at":"2026-05-04T12:00:00.5Z",` +
+		`{"seq":7,"id":"evt_a","receiver":"default","event":"cdr","call":"1.2","state":"pending","at":"2026-05-04T12:00:00.5Z","attempts":0}`://
+		Record{Seq: 7, ID: "evt_a", Receiver: "default", Kind: "cdr", Key: "1.2", State: "pending", At: at},
+		`{"seq":7,"id":"evt_a","receiver":"default","event":"cdr","call":"1.2","state":"dead","at":"2026-05-04T12:00:00.5Z","attempts":2,"last_at":"2026-05-04T12:00:00.5Z",` +
 			`"last_status":400,"last_error":"answer 400","answer":"no","failed":[{"n":2,"at":"2026-05-04T12:00:00.5Z","took_ms":1500,"status":400,"error":"answer 400"}],"body":{"a":1}}`: //
 		Record{
-			Seq: 7, ID: "evt_a", Kind: "cdr", Key: "1.2", State: "dead", At: at, Attempts: 2, LastAt: at, LastStatus: 400, LastError: "answer 400",
+			Seq: 7, ID: "evt_a", Receiver: "default", Kind: "cdr", Key: "1.2", State: "dead", At: at, Attempts: 2, LastAt: at, LastStatus: 400, LastError: "answer 400",
 			Answer: []byte("no"), Body: []byte(`{"a":1}`), Tries: []Attempt{{N: 2, At: at, Took: 1500 * time.Millisecond, Status: 400, Error: "answer 400"}},
 		},
 		`{"state":"unknown","failures":0}`: ReceiverState{},
 		`{"receiver":{"state":"down","since":"2026-05-04T12:00:00.5Z","failures":3},"oldest_pending_seconds":0,` +
 			`"total":{"pending":0,"dead":0,"delivered":0,"expired":0,"dropped":0,"lost":0,"superseded":0,"repeated":0},` +
-			`"events":[],"gaps":[],"gaps_total":0,"file_bytes":1,"file_bytes_max":2}`: //
+			`"events":[],"receivers":[],"gaps":[],"gaps_total":0,"file_bytes":1,"file_bytes_max":2}`: //
 		Status{Receiver: ReceiverState{Since: at, Failures: 3}, FileBytes: 1, MaxSize: 2},
 	} {
 		got, err := json.Marshal(v)

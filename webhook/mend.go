@@ -13,10 +13,13 @@ import (
 var mending = []string{
 	`DELETE FROM webhook_attempts WHERE outbox NOT IN (SELECT id FROM webhook_outbox)`,
 	`INSERT OR IGNORE INTO webhook_revision (id, n) VALUES (1, 0)`,
-	`INSERT OR IGNORE INTO webhook_counts (kind, weight) SELECT kind, max(weight) FROM webhook_outbox GROUP BY kind`,
+	`INSERT OR IGNORE INTO webhook_receivers (id, name) VALUES (1, 'default')`,
+	`INSERT OR IGNORE INTO webhook_receivers (id, name) SELECT DISTINCT receiver, 'lost-' || receiver FROM webhook_outbox`,
+	`UPDATE webhook_outbox SET lead = 1 WHERE id IN (SELECT min(id) FROM webhook_outbox GROUP BY event_id HAVING max(lead) = 0)`,
+	`INSERT OR IGNORE INTO webhook_counts (receiver, kind, weight) SELECT receiver, kind, max(weight) FROM webhook_outbox GROUP BY receiver, kind`,
 	`UPDATE webhook_counts SET
-		pending = (SELECT count(*) FROM webhook_outbox o WHERE o.kind = webhook_counts.kind AND o.state = 0),
-		dead    = (SELECT count(*) FROM webhook_outbox o WHERE o.kind = webhook_counts.kind AND o.state = 2)`,
+		pending = (SELECT count(*) FROM webhook_outbox o WHERE o.receiver = webhook_counts.receiver AND o.kind = webhook_counts.kind AND o.state = 0),
+		dead    = (SELECT count(*) FROM webhook_outbox o WHERE o.receiver = webhook_counts.receiver AND o.kind = webhook_counts.kind AND o.state = 2)`,
 }
 
 // mend goes over what was recovered from a damaged file, and notes the gap when something could not be read.

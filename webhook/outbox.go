@@ -23,20 +23,18 @@ type OutboxOptions struct {
 
 // Outbox is the durable queue of events. Its methods may be called from several goroutines.
 type Outbox struct {
-	db   *sqlite.DB
-	keep atomic.Int64 // time.Duration
-	log  *slog.Logger
-	feed feed
-	down atomic.Bool // the sender says: the receiver is down
-
+	db     *sqlite.DB
+	keep   atomic.Int64 // time.Duration
+	log    *slog.Logger
 	commit histogram // seconds from Event.At to the durable commit
 
 	room room // only used on the writer's goroutine
 
-	receiver struct {
+	subscribers atomic.Pointer[[]subscriber] // who gets new events
+
+	known struct {
 		sync.Mutex
-		state  ReceiverState
-		stored bool // the file has a word on the receiver
+		list []*recipient // all that the file knows, by id
 	}
 }
 
@@ -50,13 +48,13 @@ func NewOutbox(ctx context.Context, db *sqlite.DB, o OutboxOptions) (*Outbox, er
 	}
 	out := &Outbox{db: db, log: o.Logger, commit: newHistogram(commitBounds)}
 	out.SetKeep(o.Keep)
-	out.feed.wake = make(chan struct{}, 1)
 	if err := out.mend(ctx, db.Stats().Recovery); err != nil {
 		return nil, err
 	}
-	if err := out.loadReceiver(ctx); err != nil {
+	if err := out.loadReceivers(ctx); err != nil {
 		return nil, err
 	}
+	out.subscribers.Store(&[]subscriber{{to: out.known.list[0]}})
 	db.OnFull(out.dropSoon)
 	return out, nil
 }
@@ -102,34 +100,42 @@ type put struct {
 func (p *put) apply(tx *sql.Tx) error {
 	p.stored, p.removed, p.counts = nil, nil, tally{}
 	var err error
-	if p.removed, p.evicted, err = p.outbox.makeRoom(tx, p.bytes); err != nil {
+	subscribers := *p.outbox.subscribers.Load()
+	if p.removed, p.evicted, err = p.outbox.makeRoom(tx, p.bytes*int64(len(subscribers))); err != nil {
 		return err
 	}
 	now := time.Now()
 	for i := range p.events {
-		if err := p.events[i].check(); err != nil {
+		e := &p.events[i]
+		if err := e.check(); err != nil {
 			return err
 		}
-		if err := p.insert(tx, &p.events[i], now); err != nil {
-			return fmt.Errorf("webhook: store %s: %w", p.events[i].ID, err)
+		for j := range subscribers {
+			if s := &subscribers[j]; s.wants(e.Kind) {
+				if err := p.insert(tx, e, s.to, now); err != nil {
+					return fmt.Errorf("webhook: store %s: %w", e.ID, err)
+				}
+			}
 		}
 	}
 	return p.counts.save(tx)
 }
 
-const insertEvent = `INSERT INTO webhook_outbox (event_id, kind, key, body, at, newest, weight, ttl)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`
+const insertEvent = `INSERT INTO webhook_outbox (receiver, event_id, kind, key, body, at, newest, weight, ttl, lead)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NOT EXISTS (SELECT 1 FROM webhook_outbox WHERE event_id = ?2))
+	ON CONFLICT (event_id, receiver) DO NOTHING`
 
-func (p *put) insert(tx *sql.Tx, e *Event, now time.Time) error {
+func (p *put) insert(tx *sql.Tx, e *Event, to *recipient, now time.Time) error {
 	it := newItem(e, now)
-	c := p.counts.of(e.Kind)
+	it.receiver = to.id
+	c := p.counts.of(to.id, e.Kind)
 	c.weight = e.Weight
 	if e.Weight != Never && p.outbox.room.spent {
 		c.lost++
 		return nil
 	}
 	res, err := tx.ExecContext(context.Background(), insertEvent,
-		it.eventID, it.kind, it.key, it.body, it.at.UnixMilli(), e.Newest, e.Weight, e.TTL)
+		to.id, it.eventID, it.kind, it.key, it.body, it.at.UnixMilli(), e.Newest, e.Weight, e.TTL)
 	if err != nil {
 		return err
 	}
@@ -142,7 +148,7 @@ func (p *put) insert(tx *sql.Tx, e *Event, now time.Time) error {
 	}
 	c.pending++
 	p.stored = append(p.stored, it)
-	if e.Newest && p.outbox.down.Load() {
+	if e.Newest && to.down.Load() {
 		return p.supersede(tx, it)
 	}
 	return nil
@@ -151,11 +157,11 @@ func (p *put) insert(tx *sql.Tx, e *Event, now time.Time) error {
 // supersede removes older undelivered states of the same key, which nobody needs once the receiver is back.
 func (p *put) supersede(tx *sql.Tx, it item) error {
 	removed, err := remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_newest
-		WHERE state = 0 AND newest = 1 AND key = ? AND id < ? RETURNING id, key, kind`, it.key, it.id)
+		WHERE receiver = ? AND state = 0 AND newest = 1 AND key = ? AND id < ?`+returning, it.receiver, it.key, it.id)
 	if err != nil {
 		return err
 	}
-	c := p.counts.of(it.kind)
+	c := p.counts.of(it.receiver, it.kind)
 	c.superseded += int64(len(removed))
 	c.pending -= int64(len(removed))
 	p.removed = append(p.removed, removed...)
@@ -169,22 +175,25 @@ func (p *put) committed() {
 		p.outbox.commit.observe(now.Sub(p.stored[i].at).Seconds())
 	}
 	p.outbox.logDropped(p.evicted)
-	for kind, c := range p.counts {
+	for of, c := range p.counts {
 		if c.lost > 0 {
-			p.outbox.log.Error("event was not stored, the file is full", "kind", kind, "events", c.lost)
+			p.outbox.log.Error("event was not stored, the file is full", "receiver", p.outbox.nameOf(of.receiver), "kind", of.kind, "events", c.lost)
 		}
 	}
-	p.outbox.feed.put(p.stored, p.removed)
+	p.outbox.tell(p.stored, p.removed)
 }
 
 // gone names a row that was deleted.
 type gone struct {
-	id   int64
-	key  string
-	kind string
+	id       int64
+	receiver int64
+	key      string
+	kind     string
 }
 
-// remove runs a DELETE ... RETURNING id, key, kind.
+const returning = ` RETURNING id, receiver, key, kind`
+
+// remove runs a DELETE that ends with returning.
 func remove(tx *sql.Tx, query string, args ...any) ([]gone, error) {
 	rows, err := tx.QueryContext(context.Background(), query, args...)
 	if err != nil {
@@ -193,7 +202,7 @@ func remove(tx *sql.Tx, query string, args ...any) ([]gone, error) {
 	var out []gone
 	for rows.Next() {
 		var g gone
-		if err := rows.Scan(&g.id, &g.key, &g.kind); err != nil {
+		if err := rows.Scan(&g.id, &g.receiver, &g.key, &g.kind); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		out = append(out, g)

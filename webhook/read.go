@@ -23,8 +23,8 @@ type ReadFilter struct {
 	Limit int // at most this many, 0 = 100; fewer come when their bodies are large
 }
 
-// Read returns events with their bodies in the order in which they were stored, whatever has become of them. Only an answer without any
-// says that there are no more. [ErrUnknown] when After is not kept, or not any more.
+// Read returns events with their bodies in the order in which they were stored, whatever has become of them, each once: as it is stored for
+// the first of its receivers. Only an answer without any says that there are no more. [ErrUnknown] when After is not kept, or not any more.
 func (o *Outbox) Read(ctx context.Context, f ReadFilter) ([]Record, error) {
 	seq, err := o.place(ctx, f.After)
 	if err != nil {
@@ -42,24 +42,25 @@ func (o *Outbox) Read(ctx context.Context, f ReadFilter) ([]Record, error) {
 	return out, nil
 }
 
-// place returns the row of an event, 0 for no event.
+// place returns the first row of an event that is left, 0 for no event. Those of its other receivers were stored right behind it.
 func (o *Outbox) place(ctx context.Context, id string) (seq int64, err error) {
 	if id == "" {
 		return 0, nil
 	}
-	err = o.db.Reader().QueryRowContext(ctx, `SELECT id FROM webhook_outbox WHERE event_id = ?`, id).Scan(&seq)
-	if errors.Is(err, sql.ErrNoRows) {
+	var first sql.NullInt64
+	err = o.db.Reader().QueryRowContext(ctx, `SELECT min(id) FROM webhook_outbox WHERE event_id = ?`, id).Scan(&first)
+	if err == nil && !first.Valid {
 		return 0, fmt.Errorf("%w: %s", ErrUnknown, id)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("webhook: read again: %w", err)
 	}
-	return seq, nil
+	return first.Int64, nil
 }
 
 // query names the index, which is in the order of the rows for one kind or key. A key has few events: of both it is the better one.
 func (f *ReadFilter) query(after int64) (query string, args []any) {
-	index, cond, args := "NOT INDEXED", "id > ?", []any{after}
+	index, cond, args := "NOT INDEXED", "id > ? AND lead = 1", []any{after}
 	if f.Kind != "" {
 		index, cond, args = "INDEXED BY webhook_kinds", cond+" AND kind = ?", append(args, f.Kind)
 	}

@@ -1,11 +1,15 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // sampleEvery is how many bytes are stored between two looks at the file's room.
@@ -16,15 +20,16 @@ const sampleEvery = 256 << 10
 type room struct {
 	since int64 // bytes stored since the last look
 	begun bool
-	spent bool // nothing is left that could be dropped, and still there is no room
+	every int64 // bytes between two looks, fewer in a small file
+	spent bool  // nothing is left that could be dropped, and still there is no room
 }
 
 // makeRoom is called inside every transaction that stores. When less than a twentieth of the capacity is left it
-// deletes until a tenth is.
+// deletes until a tenth is. What is stored does not get the last pages: delivery needs them to make room.
 func (o *Outbox) makeRoom(tx *sql.Tx, bytes int64) ([]gone, tally, error) {
 	r := &o.room
 	r.since += bytes
-	if r.begun && !r.spent && r.since < sampleEvery {
+	if r.begun && !r.spent && r.since < r.every {
 		return nil, nil, nil
 	}
 	r.begun, r.since = true, 0
@@ -32,11 +37,20 @@ func (o *Outbox) makeRoom(tx *sql.Tx, bytes int64) ([]gone, tally, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("webhook: room: %w", err)
 	}
+	r.every = min(sampleEvery, capacity/80)
 	if left >= capacity/20+bytes {
 		r.spent = false
 		return nil, nil, nil
 	}
-	return o.drop(tx, capacity/10+bytes)
+	removed, evicted, err := o.drop(tx, capacity/10+bytes)
+	if err != nil || !r.spent {
+		return removed, evicted, err
+	}
+	tight, err := o.db.Tight(tx)
+	if err == nil && tight {
+		err = sqlite.ErrFull
+	}
+	return removed, evicted, err
 }
 
 // dropSoon is called when a write has failed for want of space: what can be dropped goes before that write is tried again.
@@ -56,7 +70,7 @@ func (o *Outbox) dropSoon() {
 			return
 		}
 		o.logDropped(evicted)
-		o.feed.put(nil, removed)
+		o.tell(nil, removed)
 	})
 }
 
@@ -85,7 +99,7 @@ func (o *Outbox) drop(tx *sql.Tx, want int64) ([]gone, tally, error) {
 			return removed, evicted, joinSave(nil, evicted, tx)
 		}
 		for _, g := range got {
-			c := evicted.of(g.kind)
+			c := evicted.of(g.receiver, g.kind)
 			c.lost++
 			c.pending--
 		}
@@ -110,29 +124,53 @@ func dropHistory(tx *sql.Tx) (int64, error) {
 	return res.RowsAffected()
 }
 
-// dropPending deletes the oldest of the lowest weight that waits. The counters tell which weight that is without a look at
-// the rows.
+// expendable is what may be dropped of one receiver.
+type expendable struct{ receiver, weight int64 }
+
+// dropPending deletes the oldest of the lowest weight that waits, of the receiver for which most of it does: the one that is down, as a rule.
 func dropPending(tx *sql.Tx) ([]gone, error) {
-	var weight sql.NullInt64
-	err := tx.QueryRowContext(context.Background(),
-		`SELECT min(weight) FROM webhook_counts WHERE pending > 0 AND weight < ?`, Never).Scan(&weight)
-	if err != nil || !weight.Valid {
+	list, err := expendables(tx)
+	if err != nil {
 		return nil, err
 	}
-	got, err := remove(tx, deleteOldest, weight.Int64)
-	if err != nil || len(got) > 0 {
-		return got, err
+	for _, x := range list {
+		if got, err := remove(tx, deleteOldest, x.receiver, x.weight); err != nil || len(got) > 0 {
+			return got, err
+		}
 	}
-	return remove(tx, deleteOldest, Never-1) // a kind whose weight has changed since
+	for _, x := range list { // a kind whose weight has changed since
+		if got, err := remove(tx, deleteOldest, x.receiver, Never-1); err != nil || len(got) > 0 {
+			return got, err
+		}
+	}
+	return nil, nil
+}
+
+// expendables asks the counters, which know without a look at the rows.
+func expendables(tx *sql.Tx) (list []expendable, err error) {
+	rows, err := tx.QueryContext(context.Background(), `SELECT receiver, weight FROM webhook_counts
+		WHERE pending > 0 AND weight < ? ORDER BY weight, pending DESC`, Never)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		var x expendable
+		if err := rows.Scan(&x.receiver, &x.weight); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		list = append(list, x)
+	}
+	return list, errors.Join(rows.Err(), rows.Close())
 }
 
 const deleteOldest = `DELETE FROM webhook_outbox WHERE id IN (
-	SELECT id FROM webhook_outbox INDEXED BY webhook_pending WHERE state = 0 AND weight <= ? ORDER BY id LIMIT 500)
-	RETURNING id, key, kind`
+	SELECT id FROM webhook_outbox INDEXED BY webhook_pending WHERE receiver = ? AND state = 0 AND weight <= ? ORDER BY id LIMIT 500)` + returning
 
-// logDropped says what was lost, once for each kind.
+// logDropped says what was lost, once for each kind of each receiver.
 func (o *Outbox) logDropped(t tally) {
-	for _, kind := range slices.Sorted(maps.Keys(t)) {
-		o.log.Error("undelivered events were dropped, the file is full", "kind", kind, "events", t[kind].lost)
+	for _, of := range slices.SortedFunc(maps.Keys(t), func(a, b counted) int {
+		return cmp.Or(cmp.Compare(a.receiver, b.receiver), cmp.Compare(a.kind, b.kind))
+	}) {
+		o.log.Error("undelivered events were dropped, the file is full", "receiver", o.nameOf(of.receiver), "kind", of.kind, "events", t[of].lost)
 	}
 }

@@ -100,37 +100,42 @@ CREATE TABLE webhook_gaps (
 	until  INTEGER NOT NULL,
 	reason TEXT    NOT NULL
 );
-`}
+`, receiversSchema}
 
-// tally is what one transaction changes in the counters, by kind. Counting the rows instead would take seconds on a
-// long queue.
-type tally map[string]*counts
+// tally is what one transaction changes in the counters. Counting the rows instead would take seconds on a long queue.
+type tally map[counted]*counts
+
+// counted is what is counted together.
+type counted struct {
+	receiver int64
+	kind     string
+}
 
 type counts struct {
 	weight                                                                   int
 	pending, delivered, dead, expired, dropped, lost, superseded, duplicates int64
 }
 
-func (t tally) of(kind string) *counts {
-	c := t[kind]
+func (t tally) of(receiver int64, kind string) *counts {
+	c := t[counted{receiver, kind}]
 	if c == nil {
 		c = &counts{weight: -1}
-		t[kind] = c
+		t[counted{receiver, kind}] = c
 	}
 	return c
 }
 
 // save adds the changes to the stored counters.
 func (t tally) save(tx *sql.Tx) error {
-	for kind, c := range t {
+	for of, c := range t {
 		_, err := tx.ExecContext(context.Background(), `
-			INSERT INTO webhook_counts (kind, weight, pending, delivered, dead, expired, dropped, lost, superseded, duplicates)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (kind) DO UPDATE SET weight = iif(excluded.weight < 0, weight, excluded.weight),
+			INSERT INTO webhook_counts (receiver, kind, weight, pending, delivered, dead, expired, dropped, lost, superseded, duplicates)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (receiver, kind) DO UPDATE SET weight = iif(excluded.weight < 0, weight, excluded.weight),
 				pending = pending + excluded.pending, delivered = delivered + excluded.delivered, dead = dead + excluded.dead,
 				expired = expired + excluded.expired, dropped = dropped + excluded.dropped, lost = lost + excluded.lost,
 				superseded = superseded + excluded.superseded, duplicates = duplicates + excluded.duplicates`,
-			kind, c.weight, c.pending, c.delivered, c.dead, c.expired, c.dropped, c.lost, c.superseded, c.duplicates)
+			of.receiver, of.kind, c.weight, c.pending, c.delivered, c.dead, c.expired, c.dropped, c.lost, c.superseded, c.duplicates)
 		if err != nil {
 			return fmt.Errorf("webhook: counters: %w", err)
 		}

@@ -21,9 +21,10 @@ type SenderOptions struct {
 	renew     time.Duration     // tests only: instead of renewAfter
 }
 
-// Sender delivers what is in an outbox. One sender works on an outbox at a time.
+// Sender delivers what an outbox holds for one receiver. One sender works for a receiver at a time.
 type Sender struct {
 	outbox *Outbox
+	to     *recipient
 	opts   SenderOptions
 	log    *slog.Logger
 	marks  *marker
@@ -38,8 +39,10 @@ type Sender struct {
 	latency histogram // seconds from Event.At to the 2xx
 }
 
-// NewSender returns a sender that holds everything until Configure names a target. It starts nothing.
-func NewSender(o *Outbox, opts SenderOptions) *Sender {
+// NewSender returns the sender of [Default], which holds everything until Configure names a target. It starts nothing.
+func NewSender(o *Outbox, opts SenderOptions) *Sender { return newSender(o, o.recipients()[0], opts) }
+
+func newSender(o *Outbox, to *recipient, opts SenderOptions) *Sender {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -47,7 +50,7 @@ func NewSender(o *Outbox, opts SenderOptions) *Sender {
 		opts.renew = renewAfter
 	}
 	return &Sender{
-		outbox: o, opts: opts, log: opts.Logger, marks: newMarker(o), wake: make(chan struct{}, 1),
+		outbox: o, to: to, opts: opts, log: opts.Logger.With("receiver", to.name), marks: newMarker(o, to), wake: make(chan struct{}, 1),
 		attempts: map[string]uint64{}, latency: newHistogram(deliverBounds),
 	}
 }
@@ -132,9 +135,19 @@ func (s *Sender) count(class string, inFlight int) {
 	s.inFlight = inFlight
 }
 
+// Receiver returns the receiver's name.
+func (s *Sender) Receiver() string { return s.to.name }
+
+// Configured reports whether it has a target.
+func (s *Sender) Configured() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoint != nil
+}
+
 // State returns what is known of the receiver.
 func (s *Sender) State() ReceiverState {
-	s.outbox.receiver.Lock()
-	defer s.outbox.receiver.Unlock()
-	return s.outbox.receiver.state
+	s.to.mu.Lock()
+	defer s.to.mu.Unlock()
+	return s.to.state
 }

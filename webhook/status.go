@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,58 +36,109 @@ type KindStatus struct {
 	Duplicates int64  `json:"repeated"`   // Put again and ignored
 }
 
-// Status is the state of the outbox.
-type Status struct {
-	Kinds     []KindStatus // by name
-	Total     KindStatus   // Kind is ""
-	Oldest    time.Time    // At of the oldest pending event, zero when none is pending
-	Gaps      []Gap        // the newest, oldest first
-	AllGaps   int
-	Waiting   int // operations that wait for their commit, all packages together
-	Receiver  ReceiverState
-	FileBytes int64
-	MaxSize   int64
+// ReceiverStatus is the state of what is stored for one receiver.
+type ReceiverStatus struct {
+	Name       string
+	Configured bool // false: what waits for it is kept until it is configured again or dropped
+	Kinds      []KindStatus
+	Total      KindStatus
+	Oldest     time.Time // as in Status
+	State      ReceiverState
 }
 
-func (o *Outbox) setReceiver(change func(*ReceiverState)) {
-	o.receiver.Lock()
-	defer o.receiver.Unlock()
-	change(&o.receiver.state)
+// Status is the state of the outbox.
+type Status struct {
+	Kinds     []KindStatus     // by name, of all receivers together
+	Total     KindStatus       // Kind is ""
+	Oldest    time.Time        // At of the oldest pending event, zero when none is pending
+	Receivers []ReceiverStatus // the first one, those that are configured, and those for which something is left
+	Gaps      []Gap            // the newest, oldest first
+	AllGaps   int
+	Waiting   int           // operations that wait for their commit, all packages together
+	Receiver  ReceiverState // of the first one
+	FileBytes int64
+	MaxSize   int64
 }
 
 // Status reads the counters; its cost does not depend on how much is pending.
 func (o *Outbox) Status(ctx context.Context) (Status, error) {
 	var s Status
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT kind, pending, dead, delivered, expired, dropped, lost, superseded, duplicates
-		FROM webhook_counts ORDER BY kind`)
+	all, err := o.counts(ctx)
 	if err != nil {
 		return s, fmt.Errorf("webhook: status: %w", err)
 	}
-	for rows.Next() {
-		var k KindStatus
-		if err := rows.Scan(&k.Kind, &k.Pending, &k.Dead, &k.Delivered, &k.Expired, &k.Dropped, &k.Lost, &k.Superseded, &k.Duplicates); err != nil {
-			return s, errors.Join(fmt.Errorf("webhook: status: %w", err), rows.Close())
+	for _, to := range o.recipients() {
+		r := ReceiverStatus{Name: to.name, Configured: o.subscribed(to), Kinds: all[to.id]}
+		for _, k := range r.Kinds {
+			r.Total.add(k)
 		}
-		s.Kinds = append(s.Kinds, k)
-		s.Total.add(k)
+		if r.Oldest, err = o.oldest(ctx, to); err != nil {
+			return s, fmt.Errorf("webhook: status: %w", err)
+		}
+		to.set(func(state *ReceiverState) { r.State = *state })
+		s.take(r)
+		if to.id == defaultID {
+			s.Receiver = r.State
+		}
+		if to.id == defaultID || r.Configured || r.Total.Pending+r.Total.Dead > 0 {
+			s.Receivers = append(s.Receivers, r)
+		}
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return s, fmt.Errorf("webhook: status: %w", err)
-	}
-	var at int64
-	err = o.db.Reader().QueryRowContext(ctx,
-		`SELECT at FROM webhook_outbox INDEXED BY webhook_pending WHERE state = 0 ORDER BY id LIMIT 1`).Scan(&at)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return s, fmt.Errorf("webhook: status: %w", err)
-	}
-	s.Oldest = fromMillis(at)
 	if s.Gaps, s.AllGaps, err = o.gaps(ctx); err != nil {
 		return s, fmt.Errorf("webhook: status: %w", err)
 	}
 	file := o.db.Stats()
 	s.Waiting, s.FileBytes, s.MaxSize = file.Queued, file.FileBytes, file.MaxSize
-	o.setReceiver(func(r *ReceiverState) { s.Receiver = *r })
 	return s, nil
+}
+
+// take adds what is stored for one receiver.
+func (s *Status) take(r ReceiverStatus) {
+	s.Total.add(r.Total)
+	if s.Oldest.IsZero() || !r.Oldest.IsZero() && r.Oldest.Before(s.Oldest) {
+		s.Oldest = r.Oldest
+	}
+	for _, k := range r.Kinds {
+		i, found := slices.BinarySearchFunc(s.Kinds, k.Kind, func(have KindStatus, name string) int { return strings.Compare(have.Kind, name) })
+		if !found {
+			s.Kinds = slices.Insert(s.Kinds, i, KindStatus{Kind: k.Kind})
+		}
+		s.Kinds[i].add(k)
+	}
+}
+
+// counts reads all counters, by receiver.
+func (o *Outbox) counts(ctx context.Context) (map[int64][]KindStatus, error) {
+	rows, err := o.db.Reader().QueryContext(ctx, `SELECT receiver, kind, pending, dead, delivered, expired, dropped, lost, superseded, duplicates
+		FROM webhook_counts ORDER BY receiver, kind`)
+	if err != nil {
+		return nil, err
+	}
+	all := map[int64][]KindStatus{}
+	for rows.Next() {
+		var k KindStatus
+		var receiver int64
+		err := rows.Scan(&receiver, &k.Kind, &k.Pending, &k.Dead, &k.Delivered, &k.Expired, &k.Dropped, &k.Lost, &k.Superseded, &k.Duplicates)
+		if err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		all[receiver] = append(all[receiver], k)
+	}
+	return all, errors.Join(rows.Err(), rows.Close())
+}
+
+func (o *Outbox) oldest(ctx context.Context, of *recipient) (time.Time, error) {
+	var at int64
+	err := o.db.Reader().QueryRowContext(ctx,
+		`SELECT at FROM webhook_outbox INDEXED BY webhook_pending WHERE receiver = ? AND state = 0 ORDER BY id LIMIT 1`, of.id).Scan(&at)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, err
+	}
+	return fromMillis(at), nil
+}
+
+func (o *Outbox) subscribed(r *recipient) bool {
+	return slices.ContainsFunc(*o.subscribers.Load(), func(s subscriber) bool { return s.to == r })
 }
 
 func (k *KindStatus) add(other KindStatus) {

@@ -13,6 +13,8 @@ var ErrURL = errors.New("webhook: URL must be http or https, with a host")
 
 // Target is the receiver and how it is to be treated. Zero values are the defaults named.
 type Target struct {
+	Receiver       string        // name, "" = Default
+	Kinds          []string      // of Senders: the events that it gets, none = all
 	URL            string        // where events go; "" = they are held
 	Secrets        []string      // each signs every request; none = no signature. whsec_... is base64
 	Timeout        time.Duration // of one attempt, 20 s
@@ -22,6 +24,13 @@ type Target struct {
 	PoisonAttempts int           // refusals after which an event is a dead letter, 5
 	PoisonSpan     time.Duration // and how long after the first refusal at the earliest, 15 min
 	UserAgent      string        // "dialbridge"
+}
+
+func (t *Target) name() string {
+	if t.Receiver == "" {
+		return Default
+	}
+	return t.Receiver
 }
 
 // complete fills in the defaults.

@@ -20,7 +20,7 @@ func (l *loop) poll(now time.Time) {
 		l.revision = n
 		l.reset()
 	}
-	if now.Sub(l.purged) >= purgeEvery {
+	if l.s.to.id == defaultID && now.Sub(l.purged) >= purgeEvery { // one for all
 		l.purged = now
 		l.s.outbox.purge(now)
 	}
@@ -48,21 +48,20 @@ func (o *Outbox) purge(now time.Time) {
 	})
 }
 
-// coalesce removes, when the receiver has gone down, all but the newest state of each key.
-func (o *Outbox) coalesce() {
+// coalesce removes, when a receiver has gone down, all but the newest state of each key.
+func (o *Outbox) coalesce(to *recipient) {
 	var removed []gone
 	o.db.Submit(func(tx *sql.Tx) error {
 		var err error
-		removed, err = remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_newest WHERE state = 0 AND newest = 1 AND EXISTS (
+		removed, err = remove(tx, `DELETE FROM webhook_outbox INDEXED BY webhook_newest WHERE receiver = ? AND state = 0 AND newest = 1 AND EXISTS (
 			SELECT 1 FROM webhook_outbox AS b INDEXED BY webhook_newest
-			WHERE b.state = 0 AND b.newest = 1 AND b.key = webhook_outbox.key AND b.id > webhook_outbox.id)
-			RETURNING id, key, kind`)
+			WHERE b.receiver = webhook_outbox.receiver AND b.state = 0 AND b.newest = 1 AND b.key = webhook_outbox.key AND b.id > webhook_outbox.id)`+returning, to.id)
 		if err != nil {
 			return fmt.Errorf("webhook: coalesce: %w", err)
 		}
 		counted := tally{}
 		for _, g := range removed {
-			c := counted.of(g.kind)
+			c := counted.of(g.receiver, g.kind)
 			c.superseded++
 			c.pending--
 		}
@@ -72,6 +71,6 @@ func (o *Outbox) coalesce() {
 			o.log.Warn("superseded events could not be removed", "error", err)
 			return
 		}
-		o.feed.put(nil, removed)
+		to.feed.put(nil, removed)
 	})
 }

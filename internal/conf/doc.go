@@ -26,6 +26,7 @@ type Config struct {
 	Recordings Recordings
 	Store      Store
 	Webhook    Webhook
+	Receivers  []Receiver // in the order of the file
 	OLA        OLA
 	HTTP       HTTP
 	Log        Log

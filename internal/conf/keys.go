@@ -16,8 +16,11 @@ type key struct {
 
 // variable is the name of the environment variable that beats the file.
 func (k key) variable() string {
-	return prefix + strings.ToUpper(k.section) + "_" + strings.ToUpper(k.name)
+	return prefix + strings.ToUpper(sectionVariable.Replace(k.section)) + "_" + strings.ToUpper(k.name)
 }
+
+// sectionVariable turns [webhook crm-2] into WEBHOOK_CRM_2.
+var sectionVariable = strings.NewReplacer(" ", "_", "-", "_")
 
 // keys is the one table of all settings, bound to the fields of c.
 func (c *Config) keys() []key {
@@ -26,6 +29,9 @@ func (c *Config) keys() []key {
 	table = append(table, c.asteriskKeys()...)
 	table = append(table, c.callKeys()...)
 	table = append(table, c.webhookKeys()...)
+	for i := range c.Receivers {
+		table = append(table, c.Receivers[i].receiverKeys()...)
+	}
 	return append(table, c.serverKeys()...)
 }
 

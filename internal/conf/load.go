@@ -61,17 +61,24 @@ func unreadable(err error) string {
 // text gives the defaults.
 func Parse(file string, text []byte, environ []string) (*Config, error) {
 	c := &Config{}
+	s := &scanner{file: file, known: sections(c.keys())}
+	s.scan(string(text))
+	for _, name := range s.receivers {
+		c.Receivers = append(c.Receivers, Receiver{Name: name})
+	}
 	table := c.keys()
 	for _, k := range table {
 		if err := k.value.set(k.preset); err != nil {
 			return nil, &Error{File: file, Section: k.section, Key: k.name, Reason: "default: " + err.Error()}
 		}
 	}
-	s := &scanner{file: file, known: sections(table)}
-	s.scan(string(text))
 	origin := c.apply(s, table)
 	s.faults = append(s.faults, c.overlay(table, environ, origin)...)
+	if err := c.inherit(table, origin); err != nil {
+		return nil, &Error{File: file, Reason: err.Error()}
+	}
 	s.faults = append(s.faults, c.crossCheck(file, origin)...)
+	s.faults = append(s.faults, s.withoutURL(c, origin)...)
 	if len(s.faults) > 0 {
 		return nil, join(s.faults)
 	}

@@ -23,13 +23,15 @@ type entry struct {
 
 // scanner walks over the lines of one file and collects entries and faults.
 type scanner struct {
-	file    string
-	section string // the open one, "" before the first
-	skip    bool   // inside a section that is not known
-	known   []string
-	opened  bool
-	entries []entry
-	faults  []*Error
+	file      string
+	section   string // the open one, "" before the first
+	skip      bool   // inside a section that is not known
+	known     []string
+	opened    bool
+	receivers []string       // names of [webhook NAME], in order
+	heads     map[string]int // and the line in which each begins
+	entries   []entry
+	faults    []*Error
 }
 
 func (s *scanner) fail(line int, key, format string, args ...any) {
@@ -96,6 +98,10 @@ func (s *scanner) open(line string, number int) {
 		return
 	}
 	name = strings.ToLower(strings.Trim(name, blanks))
+	if first, second, named := strings.Cut(name, " "); named && first == webhookSection {
+		s.openReceiver(strings.Trim(second, blanks), number)
+		return
+	}
 	for _, known := range s.known {
 		if name == known {
 			s.section, s.skip = name, false

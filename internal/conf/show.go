@@ -55,9 +55,12 @@ func (c *Config) menus() string {
 // restart: the listeners, the database, the links to Asterisk and what a part is
 // built with. All other keys may be taken over at once.
 func Changed(running, fresh *Config) (needRestart []string) {
-	before, after := running.keys(), fresh.keys()
-	for i, k := range before {
-		if k.restart && k.value.text() != after[i].value.text() {
+	after := map[string]string{}
+	for _, k := range fresh.keys() {
+		after[k.section+"."+k.name] = k.value.text()
+	}
+	for _, k := range running.keys() {
+		if k.restart && k.value.text() != after[k.section+"."+k.name] {
 			needRestart = append(needRestart, "["+k.section+"] "+k.name)
 		}
 	}

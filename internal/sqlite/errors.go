@@ -13,6 +13,8 @@ import (
 var (
 	// ErrClosed is given to operations that were submitted after Run has ended: nothing was written.
 	ErrClosed = errors.New("database: writer has ended")
+	// ErrFull is for operations that leave the last room of the file to others: they are tried again, as if SQLite had said it.
+	ErrFull = errors.New("database: the last room of the file is kept for what ends")
 	// ErrCorrupt is what Run returns when the file turns out to be damaged. The next Open checks the file in full.
 	ErrCorrupt = errors.New("database: file is damaged")
 )
@@ -59,6 +61,9 @@ const (
 // classify tells an operation's own failure from one of the storage.
 func classify(err error) fault {
 	var se sqlite3.Error
+	if errors.Is(err, ErrFull) {
+		return faultFull
+	}
 	if !errors.As(err, &se) {
 		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) {
 			return faultBroken

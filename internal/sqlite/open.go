@@ -24,6 +24,7 @@ const (
 	lowDisk        = 8 << 20  // below this SQLite may not even be able to open the file
 	walLimit       = 8 << 20  // the write-ahead log is cut back to this
 	pageSize       = 4096
+	tightPages     = 1024 // the last of a file that has reached its bound
 	idleAfter      = 2 * time.Second
 	busyTimeout    = 5 * time.Second
 	fileMode       = 0o640
@@ -291,6 +292,9 @@ func openHandle(path string, params url.Values, connections int, hook func(*sqli
 // Reader returns the pool of connections that can only read. Rows must be read and closed quickly: an open cursor
 // keeps the write-ahead log from being cut.
 func (db *DB) Reader() *sql.DB { return db.reader }
+
+// Tool reports that it was opened beside a daemon; see [Options].
+func (db *DB) Tool() bool { return db.opts.Tool }
 
 // Path returns the absolute path of the database file.
 func (db *DB) Path() string { return db.opts.Path }

@@ -105,6 +105,13 @@ func (db *DB) Room(tx *sql.Tx) (room, capacity int64, err error) {
 	return room, (pages-free)*pageSize + room, nil
 }
 
+// Tight reports, inside a write transaction, that the file is so near its bound that its last pages are needed to mark what ends: an
+// update may need a page, and without one nothing could ever leave a full file. The disk is not asked.
+func (db *DB) Tight(tx *sql.Tx) (bool, error) {
+	pages, free, err := pageCounts(context.Background(), tx)
+	return db.maxPages-pages+free < min(db.maxPages/40, tightPages), err
+}
+
 // querier is *sql.DB or *sql.Tx.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

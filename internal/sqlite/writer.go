@@ -118,6 +118,7 @@ type run struct {
 	failing time.Time // since when nothing could be written
 	asked   time.Time // when the owners of tables were last asked to make room
 	reserve time.Time // when the reserve was last seen to
+	cut     logCut
 }
 
 // round writes one batch and settles what was committed of it.
@@ -150,6 +151,7 @@ func (r *run) round(ctx context.Context, batch []operation) error {
 		r.db.log.InfoContext(ctx, "database can be written again", "failed_for", time.Since(r.failing).Round(time.Millisecond).String())
 	}
 	r.backoff, r.limit, r.failing = 0, min(2*r.limit, maxBatch), time.Time{}
+	r.boundLog(ctx)
 	if time.Since(r.reserve) > reserveEvery {
 		r.reserve = time.Now()
 		r.db.restoreReserve()

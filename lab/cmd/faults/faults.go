@@ -17,7 +17,7 @@ const (
 
 // faults is the list, in the order of the table.
 var faults = []fault{
-	{"SIGKILL, 100 times at random", "every acknowledged event arrives, in order; at most what was in flight twice", []string{hook + "TestKill", disk + "TestKilledWriterLosesNothing"}},
+	{"SIGKILL, 100 times at random", "every acknowledged event arrives, in order; at most what was in flight twice", []string{hook + "TestKill", hook + "TestKilledOften", disk + "TestKilledWriterLosesNothing"}},
 	{"SIGKILL before and after each flush", "the same at 60 exact places", []string{hook + "TestKilledAtEveryFlush"}},
 	{"SIGKILL with real Asterisk", "every answered call has its record, once", []string{life + "TestKilledDaemon", life + "TestKilledOften"}},
 	{"power cut, 30 times", "every acknowledged event arrives; file sound; the test finds synchronous=NORMAL", []string{hook + "TestPowerCut", disk + "TestPowerCut", disk + "TestPowerCutFindsACarelessWriter"}},
@@ -44,10 +44,12 @@ var faults = []fault{
 	{"Asterisk restarts, link cut", "records of the gap, each once", []string{core + "TestRecordsOfAGap", core + "TestMissedRecords", life + "TestAsteriskRestart", life + "TestFrozenAsterisk"}},
 	{"odd bodies: 1 MB, no UTF-8, empty", "sent as they are", []string{hook + "TestBodiesAreSentAsTheyAre", hook + "TestPutRefusesTheUnsendable"}},
 	{"burst of 20,000 events, receiver down", "all that must stay arrives, states are coalesced", []string{hook + "TestBurst"}},
-	{"a long queue", "memory does not grow with it", []string{hook + "TestMemoryOfALongQueue"}},
+	{"readers all the time, a long reader", "the log stays below twice its limit; the writer goes on", []string{disk + "TestLogIsBoundedUnderConstantReaders", disk + "TestLongReaderDoesNotStopTheWriter"}},
+	{"one of two receivers down, SIGKILL with both", "the other one is not delayed; both complete and in order", []string{hook + "TestReceiversDoNotHinderEachOther", hook + "TestKillWithTwoReceivers", hook + "TestDeadLetterOfOneReceiver", hook + "TestReceiverRemovedAndBack", tool + "several_receivers_have_a_queue_each"}},
+	{"a long queue: 1,000,000 events", "first request within 1 s, memory below 60 MB, half the raw limit at least", []string{hook + "TestMemoryOfALongQueue", hook + "TestLongQueue"}},
 	{"database damaged", "refused as it is; --recover saves what can be read, the gap is told", []string{disk + "TestDamagedFile", disk + "TestRecoveredIdsGoOn", disk + "TestDamageFoundLaterEndsTheWriter", disk + "TestLogRemovedOrGarbage", hook + "TestRecoveredQueue", tool + "damaged_database_is_recovered_when_asked"}},
 	{"database removed, replaced", "written again before anything is acknowledged; another file is left alone", []string{disk + "TestRemovedFileIsWrittenAgain", disk + "TestReplacedFileEndsTheWriter"}},
-	{"upgrade fails, newer file", "the old file as it was; refused", []string{disk + "TestFailedUpgradeLeavesTheOldFile", disk + "TestUpgradeNeedsItsCopy", disk + "TestMigrate"}},
+	{"upgrade fails, newer file", "the old file as it was; refused", []string{disk + "TestFailedUpgradeLeavesTheOldFile", disk + "TestUpgradeNeedsItsCopy", disk + "TestMigrate", hook + "TestFileFromBeforeSeveralReceivers", hook + "TestFullFileFromBefore"}},
 	{"two daemons on one file", "the second one ends and says why; a tool may", []string{disk + "TestSecondDaemonIsRefused", tool + "two_daemons_do_not_share_a_database", hook + "TestToolBesideTheDaemon"}},
 	{"a token in the URL, any failure", "in no log line, metric, answer or command", []string{hook + "TestFaultyReceivers", hook + "TestAnswerIsKeptWithoutSecrets", tool + "secrets_are_in_no_log_line"}},
 }
