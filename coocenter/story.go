@@ -9,10 +9,11 @@ import (
 // callStory is all that is known of one call. Its lengths, but those of the record, are seconds as numbers.
 type callStory struct {
 	callFields
-	Ended    bool       `json:"ended"` // the record does not change any more
-	Answered bool       `json:"answered"`
-	Agents   []agentRow `json:"agents"`
-	Timeline []spanRow  `json:"timeline"`
+	Ended     bool       `json:"ended"` // the record does not change any more
+	Truncated bool       `json:"truncated"`
+	Answered  bool       `json:"answered"`
+	Agents    []agentRow `json:"agents"`
+	Timeline  []spanRow  `json:"timeline"`
 }
 
 // agentRow is what one extension had of a call.
@@ -43,7 +44,7 @@ type spanRow struct {
 
 // story renders the account of a call; open is one that may still change.
 func (r *Rules) story(a *pbx.Account, open bool) callStory {
-	s := callStory{callFields: r.closed(a), Ended: !open, Answered: a.Answered, Agents: []agentRow{}, Timeline: []spanRow{}}
+	s := callStory{callFields: r.closed(a), Ended: !open, Truncated: a.Truncated, Answered: a.Answered, Agents: []agentRow{}, Timeline: []spanRow{}}
 	if open && a.Side == "" { // else it waits for the after-call work of an agent
 		s.EndTime = ""
 	}
