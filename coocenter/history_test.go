@@ -148,7 +148,7 @@ func TestListIsWhatWasPushed(t *testing.T) {
 	if story.Data["ended"] != true || story.Data["answered"] != true || len(story.Data["timeline"].([]any)) != 6 {
 		t.Errorf("%v", story.Data)
 	}
-	for _, key := range []string{"ended", "answered", "agents", "timeline"} {
+	for _, key := range []string{"ended", "truncated", "answered", "agents", "timeline"} {
 		delete(story.Data, key)
 	}
 	if list.Data[0]["id"] != list.Next {
