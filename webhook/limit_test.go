@@ -138,7 +138,7 @@ func TestLongQueue(t *testing.T) {
 	rate, raw := float64(measured)/took.Seconds(), rawDrain(t, fill(t.TempDir(), measured), srv.URL, killConcurrency, measured)
 	t.Logf("%d events on disk: first request after %s, %.1f MB of memory, file of %d MB; %.0f events/s, raw limit %.0f/s, ratio %.2f, all %d acknowledged",
 		n, start.Round(time.Millisecond), float64(memory)/(1<<20), info.Size()>>20, rate, raw, rate/raw, measured)
-	if memory > 60<<20 || info.Size() > 4<<30 {
+	if memory > memoryFactor*60<<20 || info.Size() > 4<<30 {
 		t.Error("out of bounds")
 	}
 	if baddisk.Rounds(0, 1) == 1 && (start > time.Second || rate < raw/2) {

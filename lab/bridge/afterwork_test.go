@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -133,8 +134,8 @@ func TestAfterCallWorkOutlives(t *testing.T) {
 		b.pausedSoon()
 		b.record("02150000046", "agentCode=806", nil)
 
-		for _, end := range []func(context.Context) error{b.lab.Stop, b.lab.Kill} {
-			caller := "0215000005" + string(rune('0'+len(b.rec.Events())%10))
+		for i, end := range []func(context.Context) error{b.lab.Stop, b.lab.Kill} {
+			caller := fmt.Sprintf("0215000005%d", i)
 			b.served(agent, caller, func() {})
 			b.pausedSoon("631", "646")
 			b.must(end(b.ctx))
@@ -142,7 +143,9 @@ func TestAfterCallWorkOutlives(t *testing.T) {
 			b.must(b.d.Ready(b.within(10 * time.Second)))
 			b.record(caller, "agentCode=806", nil)
 			b.pausedSoon()
-			b.must(agent.Register(b.ctx))
+			b.must(agent.Close())
+			agent = b.phone("806") // a contact that Asterisk has never thought unreachable
+			agent.Behave(ring(200 * time.Millisecond))
 			b.idle("806")
 		}
 		for _, caller := range []string{"02150000045", "02150000046"} {
