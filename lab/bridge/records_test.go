@@ -31,7 +31,7 @@ var recordsQueues = []struct{ name, members, more string }{
 	{"648", "{T}/808", ""},
 	{"649", "{T}/809", ""},
 	{"650", "{T}/810", ""},
-	{"651", "{T}/811", ""},
+	{"651", "Local/811@from-internal/n", ""}, // as FreePBX has them
 }
 
 // recordsDialplan: the provider's numbers 0219900QQQ ring queue QQQ, 0219901QQQ go through the menu to it.

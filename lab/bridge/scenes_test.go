@@ -20,6 +20,7 @@ var scenes = [][]scene{
 		{"no phone of any agent is there", sceneUnassigned},
 		{"overflow to a second queue", sceneOverflow},
 		{"member behind a Local channel", sceneLocalMember},
+		{"member behind a Local channel that stays", sceneLocalStays},
 		{"nested menus", sceneNestedMenus},
 		{"straight hang-up in the menu", sceneMenuHangup},
 		{"wrong key", sceneWrongKey},
@@ -231,6 +232,25 @@ func sceneLocalMember(b *bench) {
 	b.must(c.Hangup(b.ctx))
 	b.record("02150000009", "called=807 queueCode=647 agentCode=807 cdrState=bridged hangupSide=caller missCause=",
 		lengths{"queueTime": waited, "ringTime": waited, "talkingTime": w.lap()})
+}
+
+func sceneLocalStays(b *bench) {
+	agent := b.phone("811")
+	agent.Behave(ring(time.Second))
+	b.idle("811")
+	w := watch()
+	c := b.fromOutside("02150000014", "0219900651")
+	in := b.incoming(agent)
+	b.must(in.Answered(b.within(10 * time.Second)))
+	waited := w.lap()
+	b.wait(2 * time.Second)
+	b.must(in.Hangup(b.ctx))
+	talked := w.lap()
+	b.must(c.Heard(b.within(10*time.Second), 5)) // the survey
+	b.must(c.Hangup(b.ctx))
+	got := b.record("02150000014", "called=811 queueCode=651 agentCode=811 cdrState=feedback hangupSide=agent missCause=",
+		lengths{"queueTime": waited, "ringTime": waited, "talkingTime": talked})
+	b.shares(got["uuid"], "811")
 }
 
 func sceneNestedMenus(b *bench) {
