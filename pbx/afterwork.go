@@ -36,8 +36,8 @@ type pauseOrder struct {
 
 // beginWrap pauses an agent after a call, in the queues in which he is not paused already. An agent who is paused
 // everywhere has asked for it himself: he stays so.
-func (s *state) beginWrap(c *call, n Exten) {
-	if s.rules.AfterWork <= 0 {
+func (s *state) beginWrap(id CallID, n Exten) {
+	if s.rules.AfterWork <= 0 || n == "" {
 		return
 	}
 	ours := s.wraps[n] != nil
@@ -52,8 +52,13 @@ func (s *state) beginWrap(c *call, n Exten) {
 	if !free && !ours {
 		return
 	}
-	s.wraps[n] = &wrap{Exten: n, Call: c.id, Since: s.at, Until: s.at.Add(s.rules.AfterWork), Seen: !free}
-	c.dirty = true
+	w := &wrap{Exten: n, Call: id, Since: s.at, Until: s.at.Add(s.rules.AfterWork)}
+	s.wraps[n] = w
+	if !free {
+		s.seeWrap(w)
+	} else if c := s.calls[id]; c != nil {
+		c.dirty = true
+	}
 }
 
 // endWrap ends an agent's after-call work: its length goes into the account of its call. release lets Asterisk know.

@@ -58,6 +58,8 @@ func TestLongWaiting(t *testing.T) {
 	d.pass(300)
 	d.apply("Hangup", append(agent, "Cause", "16")...)
 	d.apply("Hangup", append(c, "Cause", "16")...)
+	d.pass(2)
+	d.st.tickKept(d.at)
 	if a := d.closed(); !a.Answered || a.Talk != 5*time.Minute || a.Agent != "801" || a.Miss != "" || !a.Truncated {
 		t.Errorf("answered %v, talk %v, agent %q, miss %q, truncated %v", a.Answered, a.Talk, a.Agent, a.Miss, a.Truncated)
 	}
@@ -231,4 +233,68 @@ func TestConsultedThroughAQueue(t *testing.T) {
 	d.pass(60)
 	d.apply("Hangup", append(g, "Cause", "16")...)
 	d.want("asked at the end", d.obeys(), "630=true 631=true")
+}
+
+// TestLateComplete: Asterisk may tell the end of a queue's conversation behind the ends of its channels.
+func TestLateComplete(t *testing.T) {
+	d := newDesk(t)
+	c := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6")
+	d.apply("Newchannel", c...)
+	d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
+	d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
+	d.pass(10)
+	d.apply("Hangup", append(c, "Cause", "16")...)
+	d.apply("AgentComplete", append(c, "Queue", "630", "Interface", "PJSIP/801", "Reason", "caller")...)
+	d.want("asked", d.obeys(), "630=true 631=true")
+	d.pass(30)
+	d.st.tickKept(d.at)
+	d.st.tickWraps(d.at)
+	if a := d.closed(); a.Side != SideCaller || a.AfterWork != 30*time.Second {
+		t.Errorf("side %q, after-call work %v", a.Side, a.AfterWork)
+	}
+}
+
+// TestCompleteBetweenTheEnds: the same between the ends of the two channels.
+func TestCompleteBetweenTheEnds(t *testing.T) {
+	d := newDesk(t)
+	c, g := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6"), leg("PJSIP/801-2", "1.2", "1.1", "internal", "", "801", "6")
+	d.apply("Newchannel", c...)
+	d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
+	d.apply("Newchannel", g...)
+	d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
+	d.apply("Hangup", append(c, "Cause", "16")...)
+	d.apply("AgentComplete", append(c, "Queue", "630", "Interface", "PJSIP/801", "Reason", "caller")...)
+	d.apply("Hangup", append(g, "Cause", "16")...)
+	d.want("asked", d.obeys(), "630=true 631=true")
+}
+
+// TestNeverComplete: a queue that says nothing holds the account back for a moment only.
+func TestNeverComplete(t *testing.T) {
+	d := newDesk(t)
+	c := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6")
+	d.apply("Newchannel", c...)
+	d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
+	d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
+	d.apply("Hangup", append(c, "Cause", "16")...)
+	d.want("told at once", fmt.Sprint(d.told()), "[]")
+	d.pass(2)
+	d.st.tickKept(d.at)
+	d.want("told then", fmt.Sprint(d.told()), "[1.1 0s]")
+}
+
+// TestHungUpBeforeTheBridge: who hangs up while Asterisk is still joining the two has hung up all the same.
+func TestHungUpBeforeTheBridge(t *testing.T) {
+	d := newDesk(t)
+	c, g := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6"), leg("PJSIP/801-2", "1.2", "1.1", "internal", "", "801", "6")
+	d.apply("Newchannel", c...)
+	d.apply("Newchannel", g...)
+	d.apply("DialBegin", rung("PJSIP/trunk-1", "1.1", "PJSIP/801-2", "1.2", "1.1", "801")...)
+	d.apply("HangupRequest", c...)
+	d.apply("BridgeEnter", append(g, "BridgeUniqueid", "b")...)
+	d.apply("BridgeEnter", append(c, "BridgeUniqueid", "b")...)
+	d.apply("Hangup", append(g, "Cause", "16")...)
+	d.apply("Hangup", append(c, "Cause", "16")...)
+	if a := d.closed(); a.Side != SideCaller || a.Stage != StageTalk {
+		t.Errorf("side %q, stage %q", a.Side, a.Stage)
+	}
 }

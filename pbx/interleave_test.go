@@ -79,9 +79,11 @@ func TestInterleaved(t *testing.T) {
 				at = at.Add(time.Duration(r.IntN(400)) * time.Millisecond)
 				st.tick(at)
 				st.tickWraps(at)
+				st.tickKept(at)
 				st.apply(m, at)
 			}
 			st.tickWraps(at.Add(time.Hour))
+			st.tickKept(at.Add(time.Hour))
 			checkPromises(t, st, st.out, false)
 		})
 	}
@@ -125,6 +127,7 @@ func TestInterleavedWithGaps(t *testing.T) {
 				}
 			}
 			heard.reconcile(snapshotOf(truth), fates{}, at)
+			heard.tickKept(at.Add(time.Hour))
 			checkEnds(t, heard)
 			if n := len(heard.calls); n != len(truth.calls) {
 				t.Errorf("%d calls are open, %d in truth", n, len(truth.calls))

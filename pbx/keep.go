@@ -2,20 +2,39 @@ package pbx
 
 import "time"
 
-// keptAccount is the account of an ended call that waits for the after-call work of its agents.
+// keptAccount is the account of an ended call that waits for the after-call work of its agents, or for what its queue has to say.
 type keptAccount struct {
 	account Account
+	until   time.Time // it waits for the queue; zero when it does not
 	dirty   bool
 }
+
+// queuePatience is how long a queue may take to tell the end of a conversation whose channels have ended: Asterisk keeps no order
+// between the two.
+const queuePatience = 2 * time.Second
 
 // closeCall tells the account of an ended call, or keeps it while an agent works on the call.
 func (s *state) closeCall(c *call, e CallEnded, at time.Time) {
 	a := s.account(c, e, at)
-	if s.wrapping(c.id) {
-		s.kept[c.id] = &keptAccount{account: a, dirty: true}
+	if late := c.Serving > 0 && !e.Synthetic; late || s.wrapping(c.id) {
+		h := &keptAccount{account: a, dirty: true}
+		if late {
+			h.until = s.at.Add(queuePatience)
+		}
+		s.kept[c.id] = h
 		return
 	}
 	s.tellAccount(a)
+}
+
+// tickKept tells the accounts whose queue has said nothing.
+func (s *state) tickKept(now time.Time) {
+	for id, h := range s.kept {
+		if !h.until.IsZero() && !now.Before(h.until) {
+			s.at, s.stamp, h.until = now, "", time.Time{}
+			s.closeKept(id)
+		}
+	}
 }
 
 func (s *state) wrapping(id CallID) bool {
@@ -29,7 +48,7 @@ func (s *state) wrapping(id CallID) bool {
 
 // closeKept tells a kept account when nobody works on its call any more.
 func (s *state) closeKept(id CallID) {
-	if h := s.kept[id]; h != nil && !s.wrapping(id) {
+	if h := s.kept[id]; h != nil && h.until.IsZero() && !s.wrapping(id) {
 		delete(s.kept, id)
 		s.tellAccount(h.account)
 	}

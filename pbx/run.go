@@ -71,6 +71,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			r.change(func(st *state) {
 				st.tick(now)
+				st.tickKept(now)
 				if r.synced {
 					r.records.look(now)
 				}

@@ -44,6 +44,7 @@ type record struct {
 	Side          Side      `json:"side,omitempty"`      // who ended the conversation first
 	Parted        bool      `json:"parted,omitempty"`    // it was a conversation that they ended
 	Completed     Side      `json:"completed,omitempty"` // and what the queue says of it
+	Serving       int       `json:"serving,omitempty"`   // conversations out of a queue whose end the queue has not told
 	Cause         string    `json:"cause,omitempty"`     // of the last channel that ended
 	CauseText     string    `json:"cause_text,omitempty"`
 	Score         string    `json:"score,omitempty"`
@@ -223,7 +224,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 // dropChannel takes a channel out of the picture. at is when it ended, as far as it is known.
 func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at time.Time) {
 	if ch.Serves != "" {
-		s.beginWrap(ch.call, ch.Serves)
+		s.beginWrap(ch.call.id, ch.Serves)
 	}
 	s.tellVisit(ch, "")
 	s.leaveBridge(ch)

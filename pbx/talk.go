@@ -54,15 +54,16 @@ func (s *state) settle(seeds ...*channel) {
 			continue
 		}
 		group := s.hearing(seed, seen)
-		parties := 0
+		parties, ends := 0, false
 		for _, ch := range group {
 			if !ch.Local() {
 				parties++
+				ends = ends || ch.leaving
 			}
 		}
 		for _, ch := range group {
 			if !ch.Local() {
-				s.setTalking(ch, parties > 1)
+				s.setTalking(ch, parties > 1, ends)
 			}
 		}
 	}
@@ -103,13 +104,17 @@ func (s *state) otherHalf(ch *channel) *channel {
 	}
 }
 
-func (s *state) setTalking(ch *channel, on bool) {
+// setTalking notes whether a party talks. ends says that one of those whom it hears has hung up already, which Asterisk may tell
+// before it tells the bridge.
+func (s *state) setTalking(ch *channel, on, ends bool) {
 	c := ch.call
 	switch is := c.openSpan(SpanTalk, ch.ID) != nil; {
 	case on && !is && !ch.leaving:
 		s.begin(c, s.spanOf(SpanTalk, ch))
 		c.Stage = StageTalk
-		c.nobodyEnds()
+		if !ends {
+			c.nobodyEnds()
+		}
 	case !on && is:
 		s.finish(c, SpanTalk, ch.ID, "")
 	}

@@ -114,6 +114,7 @@ func (s *state) agentConnect(m ami.Message) {
 	if ch == nil {
 		return
 	}
+	ch.call.Serving++
 	s.finish(ch.call, SpanQueue, ch.ID, "")
 	for i := len(ch.call.Spans) - 1; i >= 0; i-- {
 		if sp := &ch.call.Spans[i]; sp.Kind == SpanQueue && sp.Channel == ch.ID {
@@ -124,32 +125,52 @@ func (s *state) agentConnect(m ami.Message) {
 	}
 }
 
-// agentComplete notes who ended a conversation that came out of a queue; a transfer does not end it.
+// agentComplete notes who ended a conversation that came out of a queue; a transfer does not end it. It may come when the caller's
+// channel has ended, and when the call has.
 func (s *state) agentComplete(m ami.Message) {
-	ch := s.touch(m)
-	if ch == nil {
+	side := map[string]Side{"caller": SideCaller, "agent": SideCalled}[m.Get("Reason")]
+	exten, agent := s.servant(m), s.channels[m.Get("DestUniqueid")]
+	s.touch(m)
+	c := s.owners[m.Get("Uniqueid")]
+	if c == nil {
+		s.lateComplete(m.Get("Uniqueid"), side, exten)
 		return
 	}
-	switch m.Get("Reason") {
-	case "caller":
-		ch.call.Completed = SideCaller
-	case "agent":
-		ch.call.Completed = SideCalled
+	c.Serving, c.dirty = max(0, c.Serving-1), true
+	if side != "" {
+		c.Completed = side
 	}
-	ch.call.dirty = true
-	iface := m.Get("Interface")
-	exten := s.rules.memberExten(iface, "")
-	if q := s.queues[QueueName(m.Get("Queue"))]; q != nil && q.member(iface) != nil {
-		exten = q.member(iface).Exten
-	}
-	agent := s.channels[m.Get("DestUniqueid")]
-	switch {
-	case exten == "":
-	case m.Get("Reason") == "transfer" && agent != nil && agent.call.openSpan(SpanTalk, agent.ID) != nil:
+	if m.Get("Reason") == "transfer" && exten != "" && agent != nil && agent.call.openSpan(SpanTalk, agent.ID) != nil {
 		agent.Serves = exten // it was the caller who sent the call on: they go on talking
-	default:
-		s.beginWrap(ch.call, exten)
+		return
 	}
+	s.beginWrap(c.id, exten)
+}
+
+// lateComplete does the same for a call that has ended. Its account waits.
+func (s *state) lateComplete(channel string, side Side, exten Exten) {
+	f := s.ended[channel]
+	if f == nil {
+		return
+	}
+	h := s.kept[f.call]
+	if h != nil && side != "" {
+		h.account.Side = side
+	}
+	s.beginWrap(f.call, exten)
+	if h != nil {
+		h.until, h.dirty = time.Time{}, true
+		s.closeKept(f.call)
+	}
+}
+
+// servant is the agent of a queue's event, "" for none of ours.
+func (s *state) servant(m ami.Message) Exten {
+	iface := m.Get("Interface")
+	if q := s.queues[QueueName(m.Get("Queue"))]; q != nil && q.member(iface) != nil {
+		return q.member(iface).Exten
+	}
+	return s.rules.memberExten(iface, "")
 }
 
 // hangupRequest notes which side ended a conversation first, or gave up before one. PJSIP also tells one, with its SIP
