@@ -1,9 +1,12 @@
+//go:build afterwork
+
 package bridge_test
 
 import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,13 +159,17 @@ func TestAfterCallWorkOutlives(t *testing.T) {
 	})
 }
 
-// recordsOf counts the cc_cdr of a caller that were told under different ids.
-func (b *bench) recordsOf(caller string) int {
-	ids := map[string]bool{}
-	for _, e := range b.rec.Events() {
-		if e.Kind == "cc_cdr" && e.Fields["caller"] == caller {
-			ids[e.ID] = true
+// membersOf tells of each member of a queue "paused" or "free", as Asterisk's console lists it.
+func (b *bench) membersOf(queue string) (list []string) {
+	b.Helper()
+	for _, line := range strings.Split(b.cli("queue show "+queue), "\n") {
+		switch {
+		case !strings.Contains(line, "/8"):
+		case strings.Contains(line, "paused"):
+			list = append(list, "paused")
+		default:
+			list = append(list, "free")
 		}
 	}
-	return len(ids)
+	return list
 }

@@ -271,17 +271,13 @@ func (b *bench) shares(id string, want ...string) {
 	}
 }
 
-// membersOf tells of each member of a queue "paused" or "free", as Asterisk's console lists it.
-func (b *bench) membersOf(queue string) (list []string) {
-	b.Helper()
-	for _, line := range strings.Split(b.cli("queue show "+queue), "\n") {
-		switch {
-		case !strings.Contains(line, "/8"):
-		case strings.Contains(line, "paused"):
-			list = append(list, "paused")
-		default:
-			list = append(list, "free")
+// recordsOf counts the cc_cdr of a caller that were told under different ids.
+func (b *bench) recordsOf(caller string) int {
+	ids := map[string]bool{}
+	for _, e := range b.rec.Events() {
+		if e.Kind == "cc_cdr" && e.Fields["caller"] == caller {
+			ids[e.ID] = true
 		}
 	}
-	return list
+	return len(ids)
 }
