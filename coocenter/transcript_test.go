@@ -147,9 +147,10 @@ func TestNothingIsStoredWithoutAReceiver(t *testing.T) {
 		t.Error("Off is false without a receiver")
 	}
 	r.fake.Play(filepath.Join(captures, "22-internal.ami"))
-	r.fake.Event("ExtensionStatus", "Exten", "899", "Context", "hints", "Hint", "PJSIP/899", "Status", "0", "StatusText", "Idle")
+	// Not 899, which ends the second capture: the second daemon tells that this one is gone.
+	r.fake.Event("ExtensionStatus", "Exten", "898", "Context", "hints", "Hint", "PJSIP/898", "Status", "0", "StatusText", "Idle")
 	r.until("the end of the capture", func() bool {
-		_, err := r.sw.Extension("899")
+		_, err := r.sw.Extension("898")
 		return err == nil
 	})
 	r.close() // all that was read is encoded

@@ -3,6 +3,7 @@ package pbx
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -235,37 +236,40 @@ func TestConsultedThroughAQueue(t *testing.T) {
 	d.want("asked at the end", d.obeys(), "630=true 631=true")
 }
 
-// TestLateComplete: Asterisk may tell the end of a queue's conversation behind the ends of its channels.
+// TestLateComplete: Asterisk may tell the end of a queue's conversation behind the ends of its channels, or between them. Then
+// it may know no more of the caller than that there was one.
 func TestLateComplete(t *testing.T) {
-	d := newDesk(t)
-	c := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6")
-	d.apply("Newchannel", c...)
-	d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
-	d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
-	d.pass(10)
-	d.apply("Hangup", append(c, "Cause", "16")...)
-	d.apply("AgentComplete", append(c, "Queue", "630", "Interface", "PJSIP/801", "Reason", "caller")...)
-	d.want("asked", d.obeys(), "630=true 631=true")
-	d.pass(30)
-	d.st.tickKept(d.at)
-	d.st.tickWraps(d.at)
-	if a := d.closed(); a.Side != SideCaller || a.AfterWork != 30*time.Second {
-		t.Errorf("side %q, after-call work %v", a.Side, a.AfterWork)
+	named := []string{"Uniqueid", "1.1", "Linkedid", "1.1", "DestUniqueid", "1.2", "DestLinkedid", "1.1"}
+	for name, complete := range map[string][]string{"named": named[:4], "both": named, "nameless caller": named[4:], "nameless": nil} {
+		for between, order := range map[string][]string{"behind": {"caller", "agent", "complete"}, "between": {"caller", "complete", "agent"}} {
+			t.Run(between+" "+name, func(t *testing.T) {
+				d := newDesk(t)
+				c, g := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6"), leg("PJSIP/801-2", "1.2", "1.1", "internal", "", "801", "6")
+				d.apply("Newchannel", c...)
+				d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
+				d.apply("Newchannel", g...)
+				d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
+				d.pass(10)
+				for _, step := range order {
+					switch step {
+					case "caller":
+						d.apply("Hangup", append(c, "Cause", "16")...)
+					case "agent":
+						d.apply("Hangup", append(g, "Cause", "16")...)
+					case "complete":
+						d.apply("AgentComplete", slices.Concat(complete, []string{"Queue", "630", "Interface", "PJSIP/801", "Reason", "caller"})...)
+					}
+				}
+				d.want("asked", d.obeys(), "630=true 631=true")
+				d.pass(30)
+				d.st.tickKept(d.at)
+				d.st.tickWraps(d.at)
+				if a := d.closed(); a.Side != SideCaller || a.AfterWork != 30*time.Second {
+					t.Errorf("side %q, after-call work %v", a.Side, a.AfterWork)
+				}
+			})
+		}
 	}
-}
-
-// TestCompleteBetweenTheEnds: the same between the ends of the two channels.
-func TestCompleteBetweenTheEnds(t *testing.T) {
-	d := newDesk(t)
-	c, g := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6"), leg("PJSIP/801-2", "1.2", "1.1", "internal", "", "801", "6")
-	d.apply("Newchannel", c...)
-	d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
-	d.apply("Newchannel", g...)
-	d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
-	d.apply("Hangup", append(c, "Cause", "16")...)
-	d.apply("AgentComplete", append(c, "Queue", "630", "Interface", "PJSIP/801", "Reason", "caller")...)
-	d.apply("Hangup", append(g, "Cause", "16")...)
-	d.want("asked", d.obeys(), "630=true 631=true")
 }
 
 // TestNeverComplete: a queue that says nothing holds the account back for a moment only.

@@ -6,6 +6,7 @@ import "time"
 type keptAccount struct {
 	account Account
 	until   time.Time // it waits for the queue; zero when it does not
+	serving []service // what the queue has still to tell the end of
 	dirty   bool
 }
 
@@ -16,10 +17,10 @@ const queuePatience = 2 * time.Second
 // closeCall tells the account of an ended call, or keeps it while an agent works on the call.
 func (s *state) closeCall(c *call, e CallEnded, at time.Time) {
 	a := s.account(c, e, at)
-	if late := c.Serving > 0 && !e.Synthetic; late || s.wrapping(c.id) {
+	if late := len(c.Serving) > 0 && !e.Synthetic; late || s.wrapping(c.id) {
 		h := &keptAccount{account: a, dirty: true}
 		if late {
-			h.until = s.at.Add(queuePatience)
+			h.until, h.serving = s.at.Add(queuePatience), c.Serving
 		}
 		s.kept[c.id] = h
 		return

@@ -44,7 +44,7 @@ type record struct {
 	Side          Side      `json:"side,omitempty"`      // who ended the conversation first
 	Parted        bool      `json:"parted,omitempty"`    // it was a conversation that they ended
 	Completed     Side      `json:"completed,omitempty"` // and what the queue says of it
-	Serving       int       `json:"serving,omitempty"`   // conversations out of a queue whose end the queue has not told
+	Serving       []service `json:"services,omitempty"`  // conversations out of a queue whose end the queue has not told
 	Cause         string    `json:"cause,omitempty"`     // of the last channel that ended
 	CauseText     string    `json:"cause_text,omitempty"`
 	Score         string    `json:"score,omitempty"`
@@ -217,6 +217,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 	ch.call = to
 	from.dirty, to.dirty = true, true
 	if len(from.channels) == 0 {
+		to.Serving, from.Serving = append(to.Serving, from.Serving...), nil
 		s.endCall(from, CallEnded{Cause: "16", CauseText: "Normal Clearing"}, s.at)
 	}
 }

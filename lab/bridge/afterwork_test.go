@@ -1,5 +1,3 @@
-//go:build afterwork
-
 package bridge_test
 
 import (
