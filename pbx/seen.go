@@ -45,7 +45,9 @@ func (s *state) loadPast(ctx context.Context, db *sql.DB, at reading) error {
 		return fmt.Errorf("when asterisk was last heard of: %w", err)
 	}
 	s.at = at.Wall
-	return each(ctx, db, fmt.Sprintf(`SELECT body FROM pbx_calls WHERE ended > %d`, at.Wall.Add(-lateness).UnixMilli()), func(row *sql.Rows) error {
+	query := fmt.Sprintf(`SELECT body FROM (SELECT seq, body FROM pbx_calls WHERE ended > %d ORDER BY seq DESC LIMIT %d) ORDER BY seq`,
+		at.Wall.Add(-lateness).UnixMilli(), maxEndings)
+	return each(ctx, db, query, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
 			return err

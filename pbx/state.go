@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,8 +84,12 @@ type order struct {
 	at           time.Time
 }
 
-// lateness is how long after the end of a call a record of it may still come.
-const lateness = 5 * time.Minute
+// lateness is how long after the end of a call a record of it may still come, and maxEndings how many ended calls are remembered for
+// that: at 200 calls a second those of the last 100 s.
+const (
+	lateness   = 5 * time.Minute
+	maxEndings = 20_000
+)
 
 // state is the live picture. It has one writer and no I/O; what it wants told is left in out.
 type state struct {
@@ -271,19 +276,23 @@ func (s *state) endCall(c *call, e CallEnded, at time.Time) {
 	s.closeCall(c, e, at)
 }
 
+// remember keeps an ended call. What it keeps must not hold the texts of the events that it came in.
 func (s *state) remember(f *finished) {
+	f.call, f.recording, f.requested = CallID(strings.Clone(string(f.call))), strings.Clone(f.recording), strings.Clone(f.requested)
+	for i, id := range f.ids {
+		f.ids[i] = strings.Clone(id)
+		s.ended[f.ids[i]] = f
+	}
 	s.endings = append(s.endings, f)
-	for _, id := range f.ids {
-		s.ended[id] = f
-	}
-	old := 0
-	for old < len(s.endings) && s.at.Sub(s.endings[old].at) > lateness {
-		for _, id := range s.endings[old].ids {
-			delete(s.ended, id)
+	for len(s.endings) > maxEndings || s.at.Sub(s.endings[0].at) > lateness {
+		for _, id := range s.endings[0].ids {
+			if s.ended[id] == s.endings[0] {
+				delete(s.ended, id)
+			}
 		}
-		old++
+		s.endings[0] = nil
+		s.endings = s.endings[1:]
 	}
-	s.endings = slices.Delete(s.endings, 0, old)
 }
 
 // directionOf decides by where the call began and whom it rang.
