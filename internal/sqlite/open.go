@@ -251,7 +251,7 @@ func writerParams() url.Values {
 		"_journal_mode":    {"WAL"},
 		"_busy_timeout":    {strconv.Itoa(int(busyTimeout.Milliseconds()))},
 		"_foreign_keys":    {"on"},
-		"_cache_size":      {"-16384"},
+		"_cache_size":      {"-8192"},
 		"_stmt_cache_size": {"64"},
 	}
 }
