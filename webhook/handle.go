@@ -102,6 +102,7 @@ func poisonWait(refusals int, t Target, rest time.Duration) time.Duration {
 func (l *loop) again(ln *line, out outcome, wait time.Duration, lenient bool) {
 	if ln.gone { // superseded or dropped meanwhile: its successor's turn
 		l.count(&ln.items[0], -1)
+		l.early.drop(ln.items[0].id)
 		ln.items = ln.items[1:]
 		l.next(ln)
 		return

@@ -23,10 +23,14 @@ func (l *loop) launch(now time.Time) time.Duration {
 		return l.probe(e, now)
 	}
 	for range maxLaunches {
-		if len(l.ready) == 0 || !l.mayLaunch(e.target.Concurrency) {
+		if !l.mayLaunch(e.target.Concurrency) {
 			return l.untilDue(now)
 		}
-		l.start(e, heap.Pop(&l.ready).(*line), now, false)
+		ln := l.pick()
+		if ln == nil {
+			return l.untilDue(now)
+		}
+		l.start(e, ln, now, false)
 	}
 	return 0
 }
@@ -80,7 +84,7 @@ func (l *loop) probe(e *endpoint, now time.Time) time.Duration {
 			return pollEvery
 		}
 	}
-	heap.Remove(&l.ready, ln.index)
+	heap.Remove(l.readyOf(ln), ln.index)
 	l.start(e, ln, now, true)
 	return pollEvery
 }
@@ -91,7 +95,7 @@ func (l *loop) probe(e *endpoint, now time.Time) time.Duration {
 func (l *loop) candidate() *line {
 	round := l.breaker.byRefusal || (l.breaker.probes >= len(probeWaits) && l.breaker.probes%2 == 1)
 	var best *line
-	for _, lines := range [][]*line{l.ready, l.waiting} {
+	for _, lines := range [][]*line{l.ready, l.readyEarly, l.waiting} {
 		for _, ln := range lines {
 			if best == nil || better(ln, best, round) {
 				best = ln
@@ -148,6 +152,7 @@ func (l *loop) reload(ln *line) bool {
 	}
 	l.count(&ln.items[0], -1)
 	if !pending {
+		l.early.drop(ln.items[0].id)
 		ln.items = ln.items[1:]
 		l.next(ln)
 		return false
@@ -161,6 +166,7 @@ func (l *loop) reload(ln *line) bool {
 func (l *loop) end(ln *line, k mark) {
 	k.item = ln.items[0]
 	l.settling[k.item.id] = struct{}{}
+	l.early.drop(k.item.id)
 	l.s.marks.add(k)
 	l.count(&ln.items[0], -1)
 	ln.items[0] = item{}

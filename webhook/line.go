@@ -23,6 +23,8 @@ type line struct {
 	gone    bool // the head's row was removed while it was being sent
 	probed  int  // number of the last probe made with it
 	index   int  // in its heap
+	early   bool // began beyond the cursor
+	closed  bool // what is stored beyond the cursor is not taken in any more
 }
 
 // order is the id of the head; a line whose head is still in the file is as old as what was read of it.

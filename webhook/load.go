@@ -35,6 +35,26 @@ func (s store) ofKey(ctx context.Context, key string, from, to int64) (items []i
 		WHERE receiver = ? AND state = 0 AND key = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`, s.receiver, key, from, to, lineRows)
 }
 
+// idsOfKey returns the rows of the pending events of one key with from < id < to, not all when there are many.
+func (s store) idsOfKey(ctx context.Context, key string, from, to int64) (ids []int64, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT id FROM webhook_outbox INDEXED BY webhook_lines
+		WHERE receiver = ? AND state = 0 AND key = ? AND id > ? AND id < ? ORDER BY id LIMIT ?`, s.receiver, key, from, to, lineRows)
+	if err != nil {
+		return nil, fmt.Errorf("webhook: read: %w", err)
+	}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, errors.Join(fmt.Errorf("webhook: read: %w", err), rows.Close())
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, fmt.Errorf("webhook: read: %w", err)
+	}
+	return ids, nil
+}
+
 // one returns a pending event by its row, and false when it is not pending any more.
 func (s store) one(ctx context.Context, id int64) (item, bool, error) {
 	items, _, err := s.read(ctx, 1, maxBody, `SELECT `+itemColumns+` FROM webhook_outbox WHERE id = ? AND state = 0`, id)

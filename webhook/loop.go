@@ -25,22 +25,25 @@ const (
 // yet opens one; one whose key is held up, or has enough in memory, only sets the line's more flag and is read again by key
 // when its turn comes. So a key that is stuck holds one small line and never the window, and what lies behind it is reached.
 type loop struct {
-	s        *Sender
-	ctx      context.Context // of the attempts
-	store    store
-	lines    map[string]*line
-	ready    readyHeap
-	waiting  waitingHeap
-	inFlight int
-	results  chan outcome
-	timer    *time.Timer
+	s          *Sender
+	ctx        context.Context // of the attempts
+	store      store
+	lines      map[string]*line
+	ready      readyHeap
+	waiting    waitingHeap
+	settling   map[int64]struct{} // ended, but the file may not say so yet
+	early      early
+	readyEarly readyHeap
+	turn       int // of pick
+	inFlight   int
+	results    chan outcome
+	timer      *time.Timer
 
 	cursor   int64 // rows up to here are in lines, or behind a more flag
 	caughtUp bool  // nothing pending is beyond cursor but what the feed brings
 	loaded   int
 	bytes    int
-	settling map[int64]struct{} // ended, but the file may not say so yet
-	scanAt   time.Time          // when reading is tried again after an error
+	scanAt   time.Time // when reading is tried again after an error
 
 	breaker  breaker
 	changes  int // of the configuration, as seen last
@@ -55,7 +58,7 @@ func newLoop(ctx context.Context, s *Sender) *loop {
 	l := &loop{
 		s: s, ctx: ctx, store: store{db: s.outbox.db.Reader(), receiver: s.to.id}, lines: map[string]*line{},
 		results: make(chan outcome, maxConcurrency), timer: time.NewTimer(time.Hour),
-		settling: map[int64]struct{}{}, breaker: s.to.breakerAtStart(now), polled: now,
+		settling: map[int64]struct{}{}, early: early{sizes: map[int64]int{}}, breaker: s.to.breakerAtStart(now), polled: now,
 	}
 	l.revision, _ = l.store.revision(ctx) // an error shows again at the first poll
 	return l
@@ -75,18 +78,22 @@ func (l *loop) hear() {
 	for _, g := range n.removed {
 		l.forget(g)
 	}
+	l.early.lookups = 0
 	for i := range n.stored {
-		if it := n.stored[i]; l.caughtUp && it.id > l.cursor {
-			if l.full() {
-				l.caughtUp = false
-				break
-			}
-			l.cursor = it.id
-			l.add(it)
+		it := n.stored[i]
+		if it.id <= l.cursor {
+			continue
 		}
+		if l.caughtUp = l.caughtUp && !l.full(); !l.caughtUp {
+			l.prefer(it)
+			continue
+		}
+		l.cursor = it.id
+		l.add(it)
 	}
 	if n.missed {
 		l.caughtUp = false
+		l.closeEarly()
 	}
 	now := time.Now()
 	if now.Sub(l.polled) >= pollEvery {
@@ -96,12 +103,12 @@ func (l *loop) hear() {
 }
 
 func (l *loop) full() bool {
-	return l.loaded >= 2*window || l.bytes >= windowBytes || len(l.lines) >= maxLines
+	return l.loaded-len(l.early.sizes) >= 2*window || l.bytes-l.early.bytes >= windowBytes || len(l.lines) >= maxLines
 }
 
 // add takes an event into memory, or notes that its key has more in the file.
 func (l *loop) add(it item) {
-	if _, ended := l.settling[it.id]; ended {
+	if _, ended := l.settling[it.id]; ended || l.early.drop(it.id) {
 		return
 	}
 	ln := l.lines[it.key]
@@ -109,7 +116,7 @@ func (l *loop) add(it item) {
 		ln = &line{key: it.key, last: it.id, items: []item{it}}
 		l.lines[it.key] = ln
 		l.count(&it, 1)
-		heap.Push(&l.ready, ln)
+		l.queue(ln)
 		l.suspectKey(ln)
 		return
 	}
@@ -153,6 +160,7 @@ func (l *loop) forget(g gone) {
 		if i > 0 || ln.state != lineWaiting { // a waiting head is not counted
 			l.count(&ln.items[i], -1)
 		}
+		l.early.drop(g.id)
 		ln.items = append(ln.items[:i:i], ln.items[i+1:]...)
 		if i == 0 {
 			l.unqueue(ln)
@@ -166,7 +174,7 @@ func (l *loop) forget(g gone) {
 func (l *loop) unqueue(ln *line) {
 	switch ln.state {
 	case lineReady:
-		heap.Remove(&l.ready, ln.index)
+		heap.Remove(l.readyOf(ln), ln.index)
 	case lineWaiting:
 		heap.Remove(&l.waiting, ln.index)
 	case lineBusy:
@@ -175,14 +183,15 @@ func (l *loop) unqueue(ln *line) {
 
 // reset forgets everything but what is in flight and reads the file anew.
 func (l *loop) reset() {
-	l.ready, l.waiting, l.loaded, l.bytes = nil, nil, 0, 0
+	l.ready, l.readyEarly, l.waiting, l.loaded, l.bytes = nil, nil, nil, 0, 0
+	l.early = early{sizes: map[int64]int{}}
 	for key, ln := range l.lines {
 		if ln.state != lineBusy {
 			delete(l.lines, key)
 			continue
 		}
 		ln.items = ln.items[:1:1]
-		ln.last, ln.more = 0, true
+		ln.last, ln.more, ln.early = 0, true, false
 		l.count(&ln.items[0], 1)
 	}
 	l.cursor, l.caughtUp = 0, false
@@ -195,7 +204,7 @@ func (l *loop) fill() {
 		return
 	}
 	for range maxScans {
-		if l.loaded >= window || l.bytes >= windowBytes || len(l.lines) >= maxLines {
+		if l.loaded-len(l.early.sizes) >= window || l.bytes-l.early.bytes >= windowBytes || len(l.lines) >= maxLines {
 			return
 		}
 		items, end, err := l.store.after(context.WithoutCancel(l.ctx), l.cursor)
@@ -234,8 +243,7 @@ func (l *loop) next(ln *line) {
 		delete(l.lines, ln.key)
 		return
 	}
-	ln.state = lineReady
-	heap.Push(&l.ready, ln)
+	l.queue(ln)
 }
 
 // extend reads the next events of a line; false when the file could not be read and the line waits for another try.
@@ -264,8 +272,10 @@ func (l *loop) wait(ln *line, due time.Time) {
 	if len(ln.items) > 1 {
 		ln.last, ln.more = ln.items[0].id, true
 		for i := range ln.items[1:] {
+			l.early.drop(ln.items[1+i].id)
 			l.count(&ln.items[1+i], -1)
 		}
+		ln.closed = true
 		ln.items = ln.items[:1:1]
 	}
 	if len(ln.items) == 1 {
@@ -279,13 +289,12 @@ func (l *loop) wait(ln *line, due time.Time) {
 // wakeUp makes a waiting line ready. Its head's body is read when it is sent.
 func (l *loop) wakeUp(ln *line) {
 	heap.Remove(&l.waiting, ln.index)
-	ln.state = lineReady
 	if len(ln.items) == 0 {
 		l.next(ln)
 		return
 	}
 	l.count(&ln.items[0], 1)
-	heap.Push(&l.ready, ln)
+	l.queue(ln)
 }
 
 // sleep waits for whatever comes first and takes in the answers that are there.

@@ -1,0 +1,258 @@
+package load
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/bridge"
+)
+
+var (
+	rates = flag.String("rates", "20", "calls a second of TestLoad, one run each")
+	span  = flag.Duration("span", 5*time.Second, "how long each run of TestLoad is")
+	extra = flag.String("extra", "", "more lines of api.conf, separated by |")
+)
+
+const (
+	capture = "../../ami/testdata/captures/22-hangup.ami"
+	answer  = 5 * time.Millisecond // of the receiver
+	talk    = time.Second
+)
+
+// extens is how many extensions there are, for n calls a second: nobody is in two calls.
+func extens(n int) int { return 2 * n * 4 }
+
+func exten(i int) string { return strconv.Itoa(1000 + i) }
+
+// switchboard is an Asterisk 22 whose extensions are all free.
+func switchboard(t testing.TB, n int) *amitest.Server {
+	t.Helper()
+	srv := amitest.Start(t)
+	list := func(action, complete string, items func() []ami.Message) {
+		srv.Handle(action, func(s *amitest.Session, a ami.Action) { s.List(a, "will follow", items(), complete) })
+	}
+	var endpoints, devices, hints []ami.Message
+	for i := range n {
+		x := exten(i)
+		endpoints = append(endpoints, amitest.NewEvent("EndpointList", "ObjectName", x))
+		devices = append(devices, amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/"+x, "State", "NOT_INUSE"))
+		hints = append(hints, amitest.NewEvent("ExtensionStatus", "Exten", x, "Context", "hints", "Hint", "PJSIP/"+x, "Status", "0", "StatusText", "Idle"))
+	}
+	list("PJSIPShowEndpoints", "EndpointListComplete", func() []ami.Message { return endpoints })
+	list("DeviceStateList", "DeviceStateListComplete", func() []ami.Message { return devices })
+	list("ExtensionStateList", "ExtensionStateListComplete", func() []ami.Message { return hints })
+	none := func() []ami.Message { return nil }
+	list("CoreShowChannels", "CoreShowChannelsComplete", none)
+	list("QueueStatus", "QueueStatusComplete", none)
+	list("BridgeList", "BridgeListComplete", none)
+	list("PJSIPShowContacts", "ContactListComplete", none)
+	srv.Handle("CoreSettings", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "AsteriskVersion", "22.0.0") })
+	srv.Handle("CoreStatus", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "CoreStartupDate", "2026-11-21", "CoreStartupTime", "12:00:00")
+	})
+	srv.Handle("Command", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Command output follows", "Output", "  Log unanswered calls:       Yes", "Output", "    cdr_manager")
+	})
+	return srv
+}
+
+// result is what one run has shown.
+type result struct {
+	rate, calls, events, pushed int
+	p50, p99, most              time.Duration
+	cpu                         float64 // percent of a core
+	idle, first, last, peak     float64 // MiB resident
+	behind                      time.Duration
+}
+
+// runLoad makes rate calls a second for a while and waits until the receiver has everything.
+func runLoad(t testing.TB, rate int, span time.Duration) result {
+	t.Helper()
+	c, err := Load(capture, talk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, w := switchboard(t, extens(rate)), newWatcher(t, answer)
+	d := start(t, srv, w)
+	res := result{rate: rate, idle: resident(t, d.Pid())}
+
+	before, began := cpuTime(t, d.Pid()), time.Now()
+	total := int(float64(rate) * span.Seconds())
+	res.calls, res.events = total, total*c.Events
+	stop := make(chan struct{})
+	weighed := make(chan struct{})
+	go func() {
+		defer close(weighed)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Millisecond):
+				m := resident(t, d.Pid())
+				res.peak, res.last = max(res.peak, m), m
+				if time.Since(began) < span/4 {
+					res.first = m
+				}
+			}
+		}
+	}()
+	sendAll(srv, w, c, rate, total)
+	res.cpu = 100 * (cpuTime(t, d.Pid()) - before).Seconds() / time.Since(began).Seconds()
+	ended, patience := time.Now(), time.Now().Add(2*time.Minute)
+	for w.done() < total && time.Now().Before(patience) {
+		time.Sleep(time.Millisecond)
+	}
+	res.behind = time.Since(ended)
+	close(stop)
+	<-weighed
+	res.p50, res.p99, res.most = w.percentiles()
+	res.pushed = w.events
+	if n := w.done(); n != total || w.disorder > 0 || w.twice > 0 {
+		t.Errorf("%d of %d calls are complete, %d events out of order, %d twice; %v", n, total, w.disorder, w.twice, w.missing())
+	}
+	return res
+}
+
+// sendAll makes the calls. What is due is looked for every 2 ms; events go out one by one, as from Asterisk.
+func sendAll(srv *amitest.Server, w *watcher, c *Call, rate, total int) {
+	type due struct {
+		number, phase int
+	}
+	queues := make([][]due, len(c.Phases))
+	at := func(n, phase int) time.Duration {
+		d := time.Duration(n) * time.Second / time.Duration(rate)
+		for _, p := range c.Phases[:phase+1] {
+			d += p.After
+		}
+		return d
+	}
+	for n := range total {
+		for p := range c.Phases {
+			queues[p] = append(queues[p], due{n, p})
+		}
+	}
+	began, left := time.Now(), total*len(c.Phases)
+	var buf []byte
+	for left > 0 {
+		now := time.Since(began)
+		for p := range queues {
+			for len(queues[p]) > 0 && at(queues[p][0].number, p) <= now {
+				n := queues[p][0].number
+				queues[p] = queues[p][1:]
+				left--
+				pair := n % (extens(rate) / 2)
+				id := ID(n)
+				for i := range c.Phases[p].Events {
+					e := &c.Phases[p].Events[i]
+					buf = e.Append(buf[:0], Party{Number: n, Caller: exten(2 * pair), Called: exten(2*pair + 1), Time: time.Now()})
+					switch e.Name {
+					case "DialBegin", "DialEnd", "Cdr", "Hangup":
+						w.told(id, e.Name)
+					}
+					srv.Send(string(buf))
+				}
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// start runs the real program beside the switchboard.
+func start(t testing.TB, srv *amitest.Server, w *watcher) *bridge.Daemon {
+	t.Helper()
+	bin, err := bridge.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, dir := srv.Options(), t.TempDir()
+	l := &lab.Lab{
+		IP: "127.0.0.1", AMIAddress: o.Address, AMIUser: o.Username, AMISecret: o.Secret, ARIURL: "http://127.0.0.1:1/ari",
+		RecordingsDir: dir, AsteriskRecordingsDir: dir, CDRCSV: filepath.Join(dir, "none.csv"),
+	}
+	d, err := bridge.Start(t.Context(), l, bridge.Options{
+		Binary: bin, Dir: dir, Receiver: &bridge.Receiver{URL: w.url}, Extra: strings.ReplaceAll(*extra, "|", "\n") + "\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(d.Log())
+		}
+	})
+	return d
+}
+
+// TestLoad lets an Asterisk that makes calls all the time push through the real program to a receiver that answers after 5 ms.
+func TestLoad(t *testing.T) {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%8s %8s %9s %9s %8s %8s %8s %7s %7s %7s %7s %7s %7s\n", "calls/s", "calls", "AMI ev/s", "pushed/s", "p50 ms", "p99 ms", "max ms",
+		"CPU %", "idle M", "first M", "last M", "peak M", "behind")
+	for text := range strings.SplitSeq(*rates, ",") {
+		rate, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(text, func(t *testing.T) {
+			r := runLoad(t, rate, *span)
+			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+			fmt.Fprintf(&table, "%8d %8d %9.0f %9.0f %8.1f %8.1f %8.1f %7.1f %7.1f %7.1f %7.1f %7.1f %7.2f\n", r.rate, r.calls, float64(r.events)/span.Seconds(),
+				float64(r.pushed)/span.Seconds(), ms(r.p50), ms(r.p99), ms(r.most), r.cpu, r.idle, r.first, r.last, r.peak, r.behind.Seconds())
+			if r.peak >= 60 {
+				t.Errorf("%.1f MiB resident, want less than 60", r.peak)
+			}
+		})
+	}
+	t.Logf("\n%s", &table)
+}
+
+// cpuTime reads utime and stime of a process (proc(5)), which count in ticks of 10 ms.
+func cpuTime(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	ticks := 0
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// resident reads the resident size of a process in MiB.
+func resident(t testing.TB, pid int) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(v)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return float64(kb) / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
