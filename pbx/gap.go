@@ -131,7 +131,8 @@ func (g *gap) unseenCall(s *state, id CallID) Account {
 			a.Start, a.Caller, a.Called, a.Direction = start, r.Source, r.Destination, s.directionBy(r)
 		}
 		a.End = latest(a.End, end)
-		ring := Span{Kind: SpanRing, Party: cmp.Or(string(s.rules.extenOf(deviceOf(r.DestinationChannel))), r.Destination), Exten: s.rules.extenOf(deviceOf(r.DestinationChannel)), Start: start, End: end}
+		n := s.rules.extenOf(deviceOf(r.DestinationChannel))
+		ring := Span{Kind: SpanRing, Party: cmp.Or(string(n), r.Destination), Exten: n, Start: start, End: end}
 		if r.LastApplication == "Queue" {
 			name, _, _ := strings.Cut(r.LastData, ",")
 			a.Queue, ring.Place = QueueName(name), name
