@@ -85,11 +85,7 @@ func TestKill(t *testing.T) {
 	for range kills {
 		acked = append(acked, endedRun(t, dir, url, syscall.SIGKILL)...)
 	}
-	duplicates := complete(t, dir, url, rec, acked)
-	t.Logf("%d kills, %d acknowledged, %d twice", kills, len(acked), duplicates)
-	if duplicates > kills*killConcurrency {
-		t.Errorf("%d duplicates after %d kills", duplicates, kills)
-	}
+	survived(t, kills, "kills", dir, url, rec, acked)
 }
 
 // TestPowerCut cuts the power of the daemon's disk at random moments, with the same promises.
@@ -103,11 +99,7 @@ func TestPowerCut(t *testing.T) {
 		acked = append(acked, endedRun(t, disk.Dir, url, syscall.SIGKILL, disk.Environ()...)...)
 		disk = disk.Cut(t)
 	}
-	duplicates := complete(t, disk.Dir, url, rec, acked)
-	t.Logf("%d power cuts, %d acknowledged, %d twice", cuts, len(acked), duplicates)
-	if duplicates > cuts*killConcurrency {
-		t.Errorf("%d duplicates after %d power cuts", duplicates, cuts)
-	}
+	survived(t, cuts, "power cuts", disk.Dir, url, rec, acked)
 }
 
 // TestKilledAtEveryFlush kills the daemon, and cuts the power, exactly before and after each of its first flushes: those of the start, and
@@ -124,10 +116,16 @@ func TestKilledAtEveryFlush(t *testing.T) {
 			disk = disk.Cut(t)
 		}
 	}
-	duplicates := complete(t, disk.Dir, url, rec, acked)
-	t.Logf("%d kills, %d acknowledged, %d twice", 2*steps, len(acked), duplicates)
-	if duplicates > 2*steps*killConcurrency {
-		t.Errorf("%d duplicates after %d kills", duplicates, 2*steps)
+	survived(t, 2*steps, "kills", disk.Dir, url, rec, acked)
+}
+
+// survived holds what is promised after ends without a warning: all that was acknowledged, and no more twice than was in flight.
+func survived(t *testing.T, ends int, what, dir, url string, rec *receiver, acked []string) {
+	t.Helper()
+	duplicates := complete(t, dir, url, rec, acked)
+	t.Logf("%d %s, %d acknowledged, %d twice", ends, what, len(acked), duplicates)
+	if duplicates > ends*killConcurrency {
+		t.Errorf("%d duplicates after %d %s", duplicates, ends, what)
 	}
 }
 
