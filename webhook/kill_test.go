@@ -35,9 +35,10 @@ func runChild() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	maxSize, _ := strconv.ParseInt(os.Getenv("WEBHOOK_TEST_MAXSIZE"), 10, 64) // 0 = the default
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(os.Getenv("WEBHOOK_TEST_DIR"), "test.db"), MaxSize: maxSize, Logger: logger})
+	start := context.Background()                                             // a SIGTERM that comes early ends the run, not the start
+	db, err := sqlite.Open(start, sqlite.Options{Path: filepath.Join(os.Getenv("WEBHOOK_TEST_DIR"), "test.db"), MaxSize: maxSize, Logger: logger})
 	check(err)
-	outbox, err := NewOutbox(ctx, db, OutboxOptions{Logger: logger})
+	outbox, err := NewOutbox(start, db, OutboxOptions{Logger: logger})
 	check(err)
 	sender := NewSenders(outbox, SenderOptions{Logger: logger})
 	targets := []Target{{URL: os.Getenv("WEBHOOK_TEST_URL"), Concurrency: killConcurrency}}
@@ -47,7 +48,7 @@ func runChild() {
 	if os.Getenv("WEBHOOK_TEST_HASTY") != "" {
 		targets[0].RetryMax = 20 * time.Millisecond
 	}
-	check(sender.Configure(ctx, targets))
+	check(sender.Configure(start, targets))
 	written, quit := context.WithCancel(context.Background())
 	var database, sending sync.WaitGroup
 	database.Go(func() { check(db.Run(written)) })
