@@ -105,10 +105,12 @@ func (s *state) memberFrom(m ami.Message) *Member {
 	}
 }
 
+// number reads a count, such as the seconds since Asterisk began, which are more than ten million after four months; 0 for what
+// is none, or cannot be one.
 func number(text string) int {
 	n := 0
 	for _, c := range text {
-		if c < '0' || c > '9' || n > 1<<20 {
+		if c < '0' || c > '9' || n > 1<<27 {
 			return 0
 		}
 		n = n*10 + int(c-'0')
