@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
@@ -234,15 +235,8 @@ func (n *Numbers) prune(ctx context.Context) error {
 }
 
 func each(ctx context.Context, db *sql.DB, do func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
+	if err := sqlite.Each(ctx, db, query, do, args...); err != nil {
 		return fmt.Errorf("black list: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := do(rows); err != nil {
-			return fmt.Errorf("black list: %w", err)
-		}
-	}
-	return rows.Err()
+	return nil
 }

@@ -1,6 +1,7 @@
 package coocenter
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/dialbridge/dialbridge/pbx"
@@ -62,24 +63,16 @@ func (r *Rules) closed(a *pbx.Account) callFields {
 		Duration: strconv.Itoa(t.duration), QueueTime: strconv.Itoa(t.waiting), FeedbackTime: strconv.Itoa(t.feedback), RingTime: strconv.Itoa(t.ring),
 		HoldTime: t.hold, PauseTime: nearest(a.AfterWork), TalkingTime: strconv.Itoa(t.talk),
 		VoicemailState: flag(a.Voicemail), IVRDTMF: "0", FWType: a.ForwardType, ForwardNumber: a.ForwardNumber,
-		Score: "0", TrunkNumber: a.DID, FilePath: r.recordFile(a.Recording), MissCause: missCause(a.Miss), MAC: r.MAC,
+		Score: cmp.Or(a.Score, "0"), TrunkNumber: a.DID, FilePath: r.recordFile(a.Recording), MissCause: missCause(a.Miss), MAC: r.MAC,
 	}
 	if a.InMenu {
 		c.IVRTime, c.IVRID, c.IVRName = strconv.Itoa(t.menus), a.Menu.ID, a.Menu.Name
-		c.IVRDTMF = orElse(a.Digits, "0")
+		c.IVRDTMF = cmp.Or(a.Digits, "0")
 	}
 	if a.LinkLost {
 		c.HangupCause = linkLost
 	}
-	c.Score = orElse(a.Score, "0")
 	return c
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // way is the direction in the words of this record.

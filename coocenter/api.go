@@ -124,7 +124,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if wait, blocked := a.failures.Blocked(remote); blocked {
 			return httpd.TooMany(wait)
 		}
-		if !authorized(c.Request().Header, key, a.now()) {
+		if !Authorized(c.Request().Header, key, a.now()) {
 			a.failures.Fail(remote)
 			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
 		}

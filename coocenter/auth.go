@@ -19,8 +19,9 @@ func Token(key string, t time.Time) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// authorized compares a request's token with those of now; clocks may differ by tolerance around midnight.
-func authorized(h http.Header, key string, now time.Time) bool {
+// Authorized reports whether a header holds the token that the key has now; clocks may differ by tolerance around midnight. What lies
+// outside of the dialect and is reached with the same token asks it too.
+func Authorized(h http.Header, key string, now time.Time) bool {
 	given := bearer(h)
 	if given == "" {
 		return false
@@ -31,10 +32,6 @@ func authorized(h http.Header, key string, now time.Time) bool {
 	}
 	return ok == 1
 }
-
-// Authorized reports whether a header holds the token that the key has now, for what lies outside of the dialect and is reached with
-// the same token.
-func Authorized(h http.Header, key string, now time.Time) bool { return authorized(h, key, now) }
 
 // bearer takes the token from Authorization, or from Authentication as the vendor's newer page names it; a scheme word
 // before it is dropped.

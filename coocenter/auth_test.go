@@ -53,7 +53,7 @@ func TestAuthorized(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			h := http.Header{}
 			h.Set(tc.header, tc.value)
-			if got := authorized(h, sampleKey, tc.now); got != tc.want {
+			if got := Authorized(h, sampleKey, tc.now); got != tc.want {
 				t.Errorf("authorized = %v, want %v", got, tc.want)
 			}
 		})

@@ -79,14 +79,20 @@ func TestUnknownOrderIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestOrdersAtOnceDialOnce(t *testing.T) {
-	fake := newAsterisk(t)
-	come, answer := make(chan struct{}), make(chan struct{})
+// slowAsterisk takes one order: come is closed when it has, and it answers when answer is.
+func slowAsterisk(t *testing.T) (fake *asterisk, come, answer chan struct{}) {
+	t.Helper()
+	fake, come, answer = newAsterisk(t), make(chan struct{}), make(chan struct{})
 	fake.Handle("Originate", func(s *amitest.Session, a ami.Action) {
 		close(come)
 		<-answer
 		s.Respond(a, "Success")
 	})
+	return fake, come, answer
+}
+
+func TestOrdersAtOnceDialOnce(t *testing.T) {
+	fake, come, answer := slowAsterisk(t)
 	r := newRig(t, fake, rigOptions{}).complete()
 	texts := make([]string, 8)
 	var all sync.WaitGroup
@@ -105,13 +111,7 @@ func TestOrdersAtOnceDialOnce(t *testing.T) {
 
 // TestOrderOfAClientThatGoesAway: who has lost the answer gets it when asking again, not "unknown".
 func TestOrderOfAClientThatGoesAway(t *testing.T) {
-	fake := newAsterisk(t)
-	come, answer := make(chan struct{}), make(chan struct{})
-	fake.Handle("Originate", func(s *amitest.Session, a ami.Action) {
-		close(come)
-		<-answer
-		s.Respond(a, "Success")
-	})
+	fake, come, answer := slowAsterisk(t)
 	r := newRig(t, fake, rigOptions{}).complete()
 	ctx, leave := context.WithCancel(t.Context())
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, pathClick, strings.NewReader(order))

@@ -1,6 +1,7 @@
 package coocenter
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/dialbridge/dialbridge/pbx"
@@ -77,7 +78,7 @@ func outcome(sp *pbx.Span) string {
 	case pbx.SpanRing:
 		return dialStatus(sp.Outcome)
 	case pbx.SpanQueue:
-		return orElse(missCause(pbx.Miss(sp.Outcome)), sp.Outcome)
+		return cmp.Or(missCause(pbx.Miss(sp.Outcome)), sp.Outcome)
 	default:
 		return sp.Outcome
 	}

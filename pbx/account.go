@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -85,7 +86,7 @@ type Share struct {
 func (s *state) account(c *call, e CallEnded, at time.Time) Account {
 	a := Account{
 		ID: c.id, Direction: e.Call.Direction, Queue: c.Queue, Stage: c.Stage, Side: c.endedBy(),
-		Cause: orElse(c.Cause, e.Cause), CauseText: orElse(c.CauseText, e.CauseText), LinkLost: e.Synthetic, Truncated: c.Truncated,
+		Cause: cmp.Or(c.Cause, e.Cause), CauseText: cmp.Or(c.CauseText, e.CauseText), LinkLost: e.Synthetic, Truncated: c.Truncated,
 		Start: c.started, End: latest(at, c.started), Score: c.Score, Voicemail: c.Voicemail, Recording: c.recording,
 		ForwardType: c.ForwardType, ForwardNumber: c.ForwardNumber, Spans: c.Spans, IDs: c.ids,
 	}
@@ -142,7 +143,7 @@ func (a *Account) share() {
 		switch sp.Kind {
 		case SpanRing:
 			sh.Answered = sh.Answered || sp.Outcome == "ANSWER"
-			sh.Queue = QueueName(orElse(sp.Place, string(sh.Queue)))
+			sh.Queue = QueueName(cmp.Or(sp.Place, string(sh.Queue)))
 		case SpanAfterWork:
 			sh.AfterWork += sp.until(a.End)
 			a.AfterWork += sp.until(a.End)
@@ -172,18 +173,18 @@ func (a *Account) name(s *state, c *call) {
 	if self != "" {
 		caller = string(self)
 	}
-	a.Caller = orElse(c.orderer, caller)
+	a.Caller = cmp.Or(c.orderer, caller)
 	talked, rung := a.last(SpanTalk, a.anybody), a.last(SpanRing, a.anybody)
-	reached := orElse(talked.Party, rung.Party)
-	asked := orElse(c.requested, c.first.Dialled)
+	reached := cmp.Or(talked.Party, rung.Party)
+	asked := cmp.Or(c.requested, c.first.Dialled)
 	direct := a.Direction != Inbound && a.Queue == "" && !c.had(SpanMenu)
 	if direct && (s.rules.isExten(asked) || s.rules.isOutside(asked)) {
 		a.Called = asked
 	} else {
-		a.Called = orElse(reached, asked)
+		a.Called = cmp.Or(reached, asked)
 	}
 	if a.Queue != "" {
-		a.Agent = Exten(orElse(string(a.last(SpanTalk, a.colleague).Exten), string(a.last(SpanRing, a.colleague).Exten)))
+		a.Agent = Exten(cmp.Or(string(a.last(SpanTalk, a.colleague).Exten), string(a.last(SpanRing, a.colleague).Exten)))
 	}
 }
 

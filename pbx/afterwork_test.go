@@ -32,7 +32,20 @@ func (d *desk) apply(name string, nameValue ...string) {
 	d.st.apply(amitest.NewEvent(name, nameValue...), d.at)
 }
 
-func (d *desk) pass(s int) { d.at = d.at.Add(time.Duration(s) * time.Second) }
+// pass lets time go by, and the core look at its clock.
+func (d *desk) pass(s int) {
+	d.at = d.at.Add(time.Duration(s) * time.Second)
+	d.st.tickKept(d.at)
+	d.st.tickWraps(d.at)
+}
+
+// works lets the agent take a call and then do after-call work for some seconds.
+func (d *desk) works(id string, s int) {
+	d.Helper()
+	d.serves(id)
+	d.obeys()
+	d.pass(s)
+}
 
 // serves lets the agent take a call out of queue 630 that lasts 10 s.
 func (d *desk) serves(id string) {
@@ -96,15 +109,11 @@ func TestAfterWork(t *testing.T) {
 			d.serves("1.1")
 			d.want("asked after the call", d.obeys(), "630=true 631=true")
 			d.pass(29)
-			d.st.tickWraps(d.at)
 			d.want("asked before the time", d.obeys(), "")
 			d.pass(1)
-			d.st.tickWraps(d.at)
 		}, "1.1 30s", "630=false 631=false"},
 		{"released by hand in one queue", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(12)
+			d.works("1.1", 12)
 			d.paused("631", "0", "")
 		}, "1.1 12s", "630=false"},
 		{"paused by hand before the end of the call", func(d *desk) {
@@ -117,31 +126,22 @@ func TestAfterWork(t *testing.T) {
 			d.serves("1.1")
 			d.want("asked after the call", d.obeys(), "631=true")
 			d.pass(30)
-			d.st.tickWraps(d.at)
 		}, "1.1 30s", "631=false"},
 		{"a pause by hand takes over, queue by queue", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(5)
+			d.works("1.1", 5)
 			d.paused("630", "1", "lunch")
 			d.want("asked in the middle of it", d.obeys(), "")
 			d.paused("631", "1", "lunch")
 			d.pass(60)
-			d.st.tickWraps(d.at)
 		}, "1.1 5s", ""},
 		{"the next call begins before the time is over", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(5)
+			d.works("1.1", 5)
 			d.serves("1.2")
 			d.want("asked after the second", d.obeys(), "")
 			d.pass(30)
-			d.st.tickWraps(d.at)
 		}, "1.1 15s,1.2 30s", "630=false 631=false"},
 		{"signed out meanwhile", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(7)
+			d.works("1.1", 7)
 			for _, q := range []string{"630", "631"} {
 				d.apply("QueueMemberRemoved", "Queue", q, "MemberName", "Agent", "Interface", "PJSIP/801", "Paused", "1", "PausedReason", afterWork)
 			}
@@ -150,7 +150,6 @@ func TestAfterWork(t *testing.T) {
 			d.serves("1.1")
 			d.st.pauses = nil
 			d.pass(30)
-			d.st.tickWraps(d.at)
 		}, "1.1 0s", ""},
 		{"found paused by nobody after a restart", func(d *desk) {
 			d.st.queues["630"].members[0].Paused, d.st.queues["630"].members[0].Reason = true, afterWork
@@ -165,22 +164,15 @@ func TestAfterWork(t *testing.T) {
 			d.paused("631", "1", afterWork)
 		}, "1.1 0s", "631=false"},
 		{"Asterisk began anew: the rest of the time", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(3)
-			for _, m := range d.st.queues["630"].members {
-				m.Paused, m.Reason = false, ""
-			}
-			for _, m := range d.st.queues["631"].members {
-				m.Paused, m.Reason = false, ""
+			d.works("1.1", 3)
+			for _, q := range []QueueName{"630", "631"} {
+				d.st.queues[q].members[0].Paused, d.st.queues[q].members[0].Reason = false, ""
 			}
 			d.st.at = d.at
 			d.st.reconcileWraps(d.at)
 		}, "", "630=true 631=true"},
 		{"released while nobody listened", func(d *desk) {
-			d.serves("1.1")
-			d.obeys()
-			d.pass(8)
+			d.works("1.1", 8)
 			for _, q := range []QueueName{"630", "631"} {
 				d.st.queues[q].members[0].Paused = false
 			}

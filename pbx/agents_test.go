@@ -267,3 +267,11 @@ func TestStaticMemberComesBack(t *testing.T) {
 		t.Errorf("to join twice ends no pause of another reason: %v, paused %v", err, paused())
 	}
 }
+
+func TestNumber(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "7": 7, "10485770": 10_485_770, "1342177289": 1_342_177_289, "-1": 0, "1x": 0, "99999999999": 0} {
+		if got := number(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}

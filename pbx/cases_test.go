@@ -60,7 +60,6 @@ func TestLongWaiting(t *testing.T) {
 	d.apply("Hangup", append(agent, "Cause", "16")...)
 	d.apply("Hangup", append(c, "Cause", "16")...)
 	d.pass(2)
-	d.st.tickKept(d.at)
 	if a := d.closed(); !a.Answered || a.Talk != 5*time.Minute || a.Agent != "801" || a.Miss != "" || !a.Truncated {
 		t.Errorf("answered %v, talk %v, agent %q, miss %q, truncated %v", a.Answered, a.Talk, a.Agent, a.Miss, a.Truncated)
 	}
@@ -262,8 +261,6 @@ func TestLateComplete(t *testing.T) {
 				}
 				d.want("asked", d.obeys(), "630=true 631=true")
 				d.pass(30)
-				d.st.tickKept(d.at)
-				d.st.tickWraps(d.at)
 				if a := d.closed(); a.Side != SideCaller || a.AfterWork != 30*time.Second {
 					t.Errorf("side %q, after-call work %v", a.Side, a.AfterWork)
 				}
@@ -282,7 +279,6 @@ func TestNeverComplete(t *testing.T) {
 	d.apply("Hangup", append(c, "Cause", "16")...)
 	d.want("told at once", fmt.Sprint(d.told()), "[]")
 	d.pass(2)
-	d.st.tickKept(d.at)
 	d.want("told then", fmt.Sprint(d.told()), "[1.1 0s]")
 }
 

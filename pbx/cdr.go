@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -100,7 +101,7 @@ func disposition(c *Channel, leg, own *Leg, cause string) string {
 	}
 	switch {
 	case leg != nil:
-		return orElse(dispositions[leg.Status], "NO ANSWER")
+		return cmp.Or(dispositions[leg.Status], "NO ANSWER")
 	case !c.Answered.IsZero():
 		return "ANSWERED"
 	case cause == "16" || cause == "0" || cause == "":

@@ -87,7 +87,7 @@ func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	rules := s.state.rules
-	for _, p := range []struct{ field, number string }{{"src", r.From}, {"dst", r.To}, {"callerid", orElse(r.CallerID, r.From)}} {
+	for _, p := range []struct{ field, number string }{{"src", r.From}, {"dst", r.To}, {"callerid", cmp.Or(r.CallerID, r.From)}} {
 		if !rules.Allow.MatchString(p.number) || !dialable.MatchString(p.number) {
 			return nil, "", &InvalidError{Field: p.field, Reason: "number may not be dialled"}
 		}
@@ -129,7 +129,7 @@ func originate(rules *Rules, device string, id CallID, r DialRequest) ami.Action
 		"Timeout", strconv.FormatInt(r.Timeout.Milliseconds(), 10),
 		"Async", "true",
 		"ChannelId", string(id),
-		"Variable", "CALLERID(num)="+orElse(r.CallerID, r.From),
+		"Variable", "CALLERID(num)="+cmp.Or(r.CallerID, r.From),
 		"Variable", "CONNECTEDLINE(name,i)="+r.To,
 		"Variable", "CONNECTEDLINE(num,i)="+r.To,
 	)

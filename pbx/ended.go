@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // EndedCall is a stored account and its place among them: Seq rises with every call that is told.
@@ -35,7 +37,7 @@ func (s *Switch) Ended(ctx context.Context, f CallFilter) ([]EndedCall, error) {
 	}
 	query, args := f.query()
 	var list []EndedCall
-	err := each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
+	err := sqlite.Each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
 		var e EndedCall
 		var body []byte
 		if err := row.Scan(&e.Seq, &body); err != nil {

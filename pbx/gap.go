@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +131,8 @@ func (g *gap) unseenCall(s *state, id CallID) Account {
 			a.Start, a.Caller, a.Called, a.Direction = start, r.Source, r.Destination, s.directionBy(r)
 		}
 		a.End = latest(a.End, end)
-		ring := Span{Kind: SpanRing, Party: orElse(string(s.rules.extenOf(deviceOf(r.DestinationChannel))), r.Destination), Exten: s.rules.extenOf(deviceOf(r.DestinationChannel)), Start: start, End: end}
+		n := s.rules.extenOf(deviceOf(r.DestinationChannel))
+		ring := Span{Kind: SpanRing, Party: cmp.Or(string(n), r.Destination), Exten: n, Start: start, End: end}
 		if r.LastApplication == "Queue" {
 			name, _, _ := strings.Cut(r.LastData, ",")
 			a.Queue, ring.Place = QueueName(name), name
@@ -151,7 +153,7 @@ func (g *gap) unseenCall(s *state, id CallID) Account {
 	slices.SortStableFunc(a.Spans, func(x, y Span) int { return x.Start.Compare(y.Start) })
 	if talked := a.last(SpanTalk, a.anybody); a.Queue != "" {
 		a.Agent = talked.Exten
-		a.Called = orElse(talked.Party, a.Called)
+		a.Called = cmp.Or(talked.Party, a.Called)
 	}
 	a.measure()
 	a.share()

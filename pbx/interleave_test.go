@@ -155,18 +155,7 @@ func snapshotOf(st *state) *snapshot {
 // checkEnds holds that what was told of calls fits together.
 func checkEnds(t *testing.T, st *state) {
 	t.Helper()
-	started, ended, closed := map[CallID]int{}, map[CallID]int{}, map[CallID]int{}
-	for _, o := range st.out {
-		switch e := o.Event.(type) {
-		case CallStarted:
-			started[e.Call.ID]++
-		case CallEnded:
-			ended[e.Call.ID]++
-		case CallClosed:
-			closed[e.Account.ID]++
-			checkAccount(t, &e.Account)
-		}
-	}
+	started, ended, closed := lives(t, st.out)
 	for id, n := range started {
 		want := 1
 		if st.calls[id] != nil {

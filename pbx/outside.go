@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -46,7 +47,7 @@ func (o outsideOrder) right(r *CDR) {
 	}
 	r.Destination = o.requested
 	if o.ring != nil && o.ring.Ended {
-		r.Disposition = orElse(dispositions[o.ring.Status], "NO ANSWER")
+		r.Disposition = cmp.Or(dispositions[o.ring.Status], "NO ANSWER")
 	}
 }
 

@@ -92,9 +92,9 @@ func (r *Rules) memberExten(iface, stateInterface string) Exten {
 // memberFrom reads a member out of a QueueMember event, which calls its fields Name and Location, or of the QueueMember...
 // events, which call them MemberName and Interface.
 func (s *state) memberFrom(m ami.Message) *Member {
-	iface := orElse(m.Get("Interface"), m.Get("Location"))
+	iface := cmp.Or(m.Get("Interface"), m.Get("Location"))
 	return &Member{
-		Name:      orElse(m.Get("MemberName"), m.Get("Name")),
+		Name:      cmp.Or(m.Get("MemberName"), m.Get("Name")),
 		Interface: iface,
 		Exten:     s.rules.memberExten(iface, m.Get("StateInterface")),
 		Static:    m.Get("Membership") == "static",
@@ -105,10 +105,12 @@ func (s *state) memberFrom(m ami.Message) *Member {
 	}
 }
 
+// number reads a count, such as the seconds since Asterisk began, which are more than ten million after four months; 0 for what
+// is none, or cannot be one.
 func number(text string) int {
 	n := 0
 	for _, c := range text {
-		if c < '0' || c > '9' || n > 1<<20 {
+		if c < '0' || c > '9' || n > 1<<27 {
 			return 0
 		}
 		n = n*10 + int(c-'0')

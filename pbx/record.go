@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
@@ -54,16 +55,9 @@ func (s *state) record(r CDR) {
 	}
 	o.right(&r)
 	if r.Destination == "" || r.Destination == "s" {
-		r.Destination = orElse(requested, r.Destination) // an ordered call that did not come to its dialplan
+		r.Destination = cmp.Or(requested, r.Destination) // an ordered call that did not come to its dialplan
 	}
 	s.emit(CallRecorded{Call: id, CDR: r})
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // directionBy judges a record of a call that was never seen.
@@ -88,7 +82,7 @@ func (s *state) compose(ch *channel, cause string) {
 	}
 	r := composeCDR(&ch.Channel, leg, s.at, s.rules.Location)
 	r.Disposition = disposition(&ch.Channel, leg, own, cause)
-	r.Destination = orElse(r.Destination, c.requested)
+	r.Destination = cmp.Or(r.Destination, c.requested)
 	r.Direction, r.Recording = s.directionOf(c), c.recording
 	s.composed(c, r)
 }

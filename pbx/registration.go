@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func better(a, b Registration) bool {
 
 // pjsipContact reads a ContactList event.
 func pjsipContact(m ami.Message) (device string, r Registration) {
-	name := orElse(m.Get("Endpoint"), m.Get("AOR"))
+	name := cmp.Or(m.Get("Endpoint"), m.Get("AOR"))
 	if name == "" {
 		return "", r
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // seenEvery is how exactly the end of a call is known that ends while the daemon does not run and has no record. Without calls the
@@ -32,7 +34,7 @@ func (r *run) storeSeen(st *state, ch *change, at time.Time) {
 // loadPast reads what of the time before this process still counts: when Asterisk was last heard of, and the calls that ended so
 // late that records of them may still come.
 func (s *state) loadPast(ctx context.Context, db *sql.DB, at reading) error {
-	if err := each(ctx, db, `SELECT at FROM pbx_seen`, func(row *sql.Rows) error {
+	if err := sqlite.Each(ctx, db, `SELECT at FROM pbx_seen`, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
 			return err
@@ -47,7 +49,7 @@ func (s *state) loadPast(ctx context.Context, db *sql.DB, at reading) error {
 	s.at = at.Wall
 	query := fmt.Sprintf(`SELECT body FROM (SELECT seq, body FROM pbx_calls WHERE ended > %d ORDER BY seq DESC LIMIT %d) ORDER BY seq`,
 		at.Wall.Add(-lateness).UnixMilli(), maxEndings)
-	return each(ctx, db, query, func(row *sql.Rows) error {
+	return sqlite.Each(ctx, db, query, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
 			return err

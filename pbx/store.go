@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // schema holds the tables of this package: calls that have not ended, and what was last told of each extension.
@@ -108,7 +110,7 @@ func (s *state) restore(body []byte) error {
 
 // load reads what an earlier process left behind.
 func (s *state) load(ctx context.Context, db *sql.DB) error {
-	if err := each(ctx, db, `SELECT number, state FROM pbx_extensions`, func(row *sql.Rows) error {
+	if err := sqlite.Each(ctx, db, `SELECT number, state FROM pbx_extensions`, func(row *sql.Rows) error {
 		var n Exten
 		var st ExtenState
 		if err := row.Scan(&n, &st); err != nil {
@@ -123,27 +125,13 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	if err := s.loadPast(ctx, db, now()); err != nil {
 		return err
 	}
-	return each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
+	return sqlite.Each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
 			return err
 		}
 		return s.restore(body)
 	})
-}
-
-func each(ctx context.Context, db *sql.DB, query string, do func(*sql.Rows) error, args ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := do(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // change is what one flush writes: fixed bytes only, because it is applied on another goroutine.
@@ -202,7 +190,7 @@ func (c *change) apply(tx *sql.Tx) error {
 
 // load reads up to where Asterisk's file of records was told.
 func (r *recordFile) load(ctx context.Context, db *sql.DB) error {
-	return each(ctx, db, `SELECT inode, place FROM pbx_records`, func(row *sql.Rows) error {
+	return sqlite.Each(ctx, db, `SELECT inode, place FROM pbx_records`, func(row *sql.Rows) error {
 		var inode int64
 		if err := row.Scan(&inode, &r.told.offset); err != nil {
 			return err

@@ -9,10 +9,8 @@ import (
 
 // beginRing notes that a leg rings, and for which queue.
 func (s *state) beginRing(c *call, leg *Leg) {
-	sp := Span{Kind: SpanRing, Channel: leg.ToID, Party: leg.To.Number, Exten: s.rules.extenOf(deviceOf(leg.ToName))}
-	if sp.Exten != "" {
-		sp.Party = string(sp.Exten)
-	}
+	n := s.rules.extenOf(deviceOf(leg.ToName))
+	sp := Span{Kind: SpanRing, Channel: leg.ToID, Party: cmp.Or(string(n), leg.To.Number), Exten: n}
 	for i := range c.Spans {
 		if waiting := &c.Spans[i]; waiting.Kind == SpanQueue && waiting.open() {
 			waiting.Rang = true

@@ -167,13 +167,10 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// checkPromises holds what must be true of every stream, whatever happened in it.
-// A torn capture misses events that Asterisk had sent.
-func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
+// lives counts what was told of each call: beginnings, ends and accounts. Each account must add up.
+func lives(t *testing.T, events []Occurrence) (started, ended, closed map[CallID]int) {
 	t.Helper()
-	started, ended, legs := map[CallID]int{}, map[CallID]int{}, map[string]string{}
-	closed := map[CallID]int{}
-	last := map[Exten]ExtenState{}
+	started, ended, closed = map[CallID]int{}, map[CallID]int{}, map[CallID]int{}
 	for _, o := range events {
 		switch e := o.Event.(type) {
 		case CallStarted:
@@ -183,6 +180,19 @@ func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
 		case CallClosed:
 			closed[e.Account.ID]++
 			checkAccount(t, &e.Account)
+		}
+	}
+	return started, ended, closed
+}
+
+// checkPromises holds what must be true of every stream, whatever happened in it.
+// A torn capture misses events that Asterisk had sent.
+func checkPromises(t *testing.T, st *state, events []Occurrence, torn bool) {
+	t.Helper()
+	started, ended, closed := lives(t, events)
+	legs, last := map[string]string{}, map[Exten]ExtenState{}
+	for _, o := range events {
+		switch e := o.Event.(type) {
 		case DialBegun:
 			if strings.HasPrefix(e.Leg.ToName, "Local/") || strings.HasPrefix(e.Leg.FromName, "Local/") {
 				t.Errorf("a Local channel is told: %+v", e.Leg)

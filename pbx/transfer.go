@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -305,7 +306,7 @@ func (s *state) attendedTransfer(m ami.Message) {
 		}
 	}
 	if m.Get("Result") == "Success" {
-		to := orElse(m.Get("TransferTargetCallerIDNum"), m.Get("SecondTransfererConnectedLineNum"))
+		to := cmp.Or(m.Get("TransferTargetCallerIDNum"), m.Get("SecondTransfererConnectedLineNum"))
 		s.transferred(m.Get("OrigTransfererUniqueid"), known(to), "attended")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // ErrUnknown says that no event has the id.
@@ -71,21 +73,16 @@ func (o *Outbox) List(ctx context.Context, f Filter) ([]Record, error) {
 	if f.Receiver != "" || f.State == statePending.String() {
 		query, args = eachOf(among, cond, args)
 	}
-	rows, err := o.db.Reader().QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("webhook: list: %w", err)
-	}
 	var out []Record
-	for rows.Next() {
+	err = sqlite.Each(ctx, o.db.Reader(), query, func(row *sql.Rows) error {
 		var r Record
 		dest, fill := r.fields()
-		if err := rows.Scan(dest...); err != nil {
-			return nil, errors.Join(fmt.Errorf("webhook: list: %w", err), rows.Close())
-		}
+		err := row.Scan(dest...)
 		fill()
 		out = append(out, r)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}, args...)
+	if err != nil {
 		return nil, fmt.Errorf("webhook: list: %w", err)
 	}
 	return out, nil
@@ -135,35 +132,24 @@ func (o *Outbox) Show(ctx context.Context, receiver, id string) (Record, error) 
 
 // also returns the names of the other receivers of an event.
 func (o *Outbox) also(ctx context.Context, r *Record) (names []string, err error) {
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT name FROM webhook_outbox JOIN webhook_receivers ON webhook_receivers.id = receiver
-		WHERE event_id = ? AND webhook_outbox.id <> ? ORDER BY webhook_outbox.id`, r.ID, r.Seq)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
+	err = sqlite.Each(ctx, o.db.Reader(), `SELECT name FROM webhook_outbox JOIN webhook_receivers ON webhook_receivers.id = receiver
+		WHERE event_id = ? AND webhook_outbox.id <> ? ORDER BY webhook_outbox.id`, func(row *sql.Rows) error {
 		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&name)
 		names = append(names, name)
-	}
-	return names, errors.Join(rows.Err(), rows.Close())
+		return err
+	}, r.ID, r.Seq)
+	return names, err
 }
 
-func (o *Outbox) tries(ctx context.Context, seq int64) ([]Attempt, error) {
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT n, at, took, status, error FROM webhook_attempts WHERE outbox = ? ORDER BY n`, seq)
-	if err != nil {
-		return nil, err
-	}
-	var out []Attempt
-	for rows.Next() {
+func (o *Outbox) tries(ctx context.Context, seq int64) (list []Attempt, err error) {
+	err = sqlite.Each(ctx, o.db.Reader(), `SELECT n, at, took, status, error FROM webhook_attempts WHERE outbox = ? ORDER BY n`, func(row *sql.Rows) error {
 		var a Attempt
 		var at, took int64
-		if err := rows.Scan(&a.N, &at, &took, &a.Status, &a.Error); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&a.N, &at, &took, &a.Status, &a.Error)
 		a.At, a.Took = fromMillis(at), time.Duration(took)*time.Millisecond
-		out = append(out, a)
-	}
-	return out, errors.Join(rows.Err(), rows.Close())
+		list = append(list, a)
+		return err
+	}, seq)
+	return list, err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 const changeChunk = 1000 // events in one transaction, so that the daemon beside a tool does not wait long
@@ -151,21 +153,15 @@ func (o *Outbox) changeOf(ctx context.Context, of *recipient, f Filter, to state
 	}
 }
 
-func choose(tx *sql.Tx, cond string, args []any) ([]row, error) {
-	rows, err := tx.QueryContext(context.Background(), `SELECT id, receiver, state, kind FROM webhook_outbox WHERE `+cond+` ORDER BY id LIMIT ?`,
-		append(args, changeChunk)...)
-	if err != nil {
-		return nil, err
-	}
-	var out []row
-	for rows.Next() {
+func choose(tx *sql.Tx, cond string, args []any) (list []row, err error) {
+	query := `SELECT id, receiver, state, kind FROM webhook_outbox WHERE ` + cond + ` ORDER BY id LIMIT ?`
+	err = sqlite.Each(context.Background(), tx, query, func(rows *sql.Rows) error {
 		var r row
-		if err := rows.Scan(&r.id, &r.receiver, &r.from, &r.kind); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		out = append(out, r)
-	}
-	return out, errors.Join(rows.Err(), rows.Close())
+		err := rows.Scan(&r.id, &r.receiver, &r.from, &r.kind)
+		list = append(list, r)
+		return err
+	}, append(args, changeChunk)...)
+	return list, err
 }
 
 // change gives the rows that pick returns a new state, in one transaction, and tells the last row of them. It returns how many were

@@ -2,11 +2,14 @@ package webhook
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 const defaultLimit = 100
@@ -97,20 +100,15 @@ func (o *Outbox) Count(ctx context.Context, f Filter) (map[string]int, error) {
 		}
 		cond, args = cond+" AND receiver = ?", append(args, among[0].id)
 	}
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT kind, count(*) FROM webhook_outbox WHERE `+cond+` GROUP BY kind`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("webhook: count: %w", err)
-	}
 	counts := map[string]int{}
-	for rows.Next() {
+	err = sqlite.Each(ctx, o.db.Reader(), `SELECT kind, count(*) FROM webhook_outbox WHERE `+cond+` GROUP BY kind`, func(row *sql.Rows) error {
 		var kind string
 		var n int
-		if err := rows.Scan(&kind, &n); err != nil {
-			return nil, errors.Join(fmt.Errorf("webhook: count: %w", err), rows.Close())
-		}
+		err := row.Scan(&kind, &n)
 		counts[kind] = n
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}, args...)
+	if err != nil {
 		return nil, fmt.Errorf("webhook: count: %w", err)
 	}
 	return counts, nil

@@ -3,33 +3,31 @@ package webhook
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // loadReceivers reads what the last process knew of the receivers: one that was down is probed, not flooded, by the next
 // process, and has been down since it went down.
 func (o *Outbox) loadReceivers(ctx context.Context) error {
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT id, name, up, since, status, error FROM webhook_receivers ORDER BY id`)
-	if err != nil {
-		return fmt.Errorf("webhook: receivers: %w", err)
-	}
-	for rows.Next() {
+	err := sqlite.Each(ctx, o.db.Reader(), `SELECT id, name, up, since, status, error FROM webhook_receivers ORDER BY id`, func(row *sql.Rows) error {
 		r := newRecipient(0, "")
 		var up bool
 		var since int64
-		if err := rows.Scan(&r.id, &r.name, &up, &since, &r.state.LastStatus, &r.state.LastError); err != nil {
-			return errors.Join(fmt.Errorf("webhook: receivers: %w", err), rows.Close())
+		if err := row.Scan(&r.id, &r.name, &up, &since, &r.state.LastStatus, &r.state.LastError); err != nil {
+			return err
 		}
 		if since != 0 {
 			r.state.Up, r.state.Since, r.stored = up, fromMillis(since), true
 			r.down.Store(!up)
 		}
 		o.known.list = append(o.known.list, r)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("webhook: receivers: %w", err)
 	}
 	if len(o.known.list) == 0 || o.known.list[0].id != defaultID {
@@ -116,19 +114,14 @@ func (o *Outbox) gaps(ctx context.Context) (list []Gap, all int, err error) {
 	if err := o.db.Reader().QueryRowContext(ctx, `SELECT count(*) FROM webhook_gaps`).Scan(&all); err != nil || all == 0 {
 		return nil, 0, err
 	}
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT since, until, reason FROM webhook_gaps ORDER BY id DESC LIMIT ?`, shownGaps)
-	if err != nil {
-		return nil, 0, err
-	}
-	for rows.Next() {
+	err = sqlite.Each(ctx, o.db.Reader(), `SELECT since, until, reason FROM webhook_gaps ORDER BY id DESC LIMIT ?`, func(row *sql.Rows) error {
 		var g Gap
 		var since, until int64
-		if err := rows.Scan(&since, &until, &g.Reason); err != nil {
-			return nil, 0, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&since, &until, &g.Reason)
 		g.Since, g.Until = utc(fromMillis(since)), fromMillis(until).UTC()
 		list = append(list, g)
-	}
+		return err
+	}, shownGaps)
 	slices.Reverse(list)
-	return list, all, errors.Join(rows.Err(), rows.Close())
+	return list, all, err
 }

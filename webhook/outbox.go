@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -194,18 +193,12 @@ type gone struct {
 const returning = ` RETURNING id, receiver, key, kind`
 
 // remove runs a DELETE that ends with returning.
-func remove(tx *sql.Tx, query string, args ...any) ([]gone, error) {
-	rows, err := tx.QueryContext(context.Background(), query, args...)
-	if err != nil {
-		return nil, err
-	}
-	var out []gone
-	for rows.Next() {
+func remove(tx *sql.Tx, query string, args ...any) (list []gone, err error) {
+	err = sqlite.Each(context.Background(), tx, query, func(row *sql.Rows) error {
 		var g gone
-		if err := rows.Scan(&g.id, &g.receiver, &g.key, &g.kind); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		out = append(out, g)
-	}
-	return out, errors.Join(rows.Err(), rows.Close())
+		err := row.Scan(&g.id, &g.receiver, &g.key, &g.kind)
+		list = append(list, g)
+		return err
+	}, args...)
+	return list, err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -148,19 +147,14 @@ func dropPending(tx *sql.Tx) ([]gone, error) {
 
 // expendables asks the counters, which know without a look at the rows.
 func expendables(tx *sql.Tx) (list []expendable, err error) {
-	rows, err := tx.QueryContext(context.Background(), `SELECT receiver, weight FROM webhook_counts
-		WHERE pending > 0 AND weight < ? ORDER BY weight, pending DESC`, Never)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
+	err = sqlite.Each(context.Background(), tx, `SELECT receiver, weight FROM webhook_counts
+		WHERE pending > 0 AND weight < ? ORDER BY weight, pending DESC`, func(row *sql.Rows) error {
 		var x expendable
-		if err := rows.Scan(&x.receiver, &x.weight); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&x.receiver, &x.weight)
 		list = append(list, x)
-	}
-	return list, errors.Join(rows.Err(), rows.Close())
+		return err
+	}, Never)
+	return list, err
 }
 
 const deleteOldest = `DELETE FROM webhook_outbox WHERE id IN (

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // ReceiverState is what is known of the receiver. Whether it is up, since when, and the failure that brought it down outlive the
@@ -109,22 +111,16 @@ func (s *Status) take(r ReceiverStatus) {
 
 // counts reads all counters, by receiver.
 func (o *Outbox) counts(ctx context.Context) (map[int64][]KindStatus, error) {
-	rows, err := o.db.Reader().QueryContext(ctx, `SELECT receiver, kind, pending, dead, delivered, expired, dropped, lost, superseded, duplicates
-		FROM webhook_counts ORDER BY receiver, kind`)
-	if err != nil {
-		return nil, err
-	}
 	all := map[int64][]KindStatus{}
-	for rows.Next() {
+	err := sqlite.Each(ctx, o.db.Reader(), `SELECT receiver, kind, pending, dead, delivered, expired, dropped, lost, superseded, duplicates
+		FROM webhook_counts ORDER BY receiver, kind`, func(row *sql.Rows) error {
 		var k KindStatus
 		var receiver int64
-		err := rows.Scan(&receiver, &k.Kind, &k.Pending, &k.Dead, &k.Delivered, &k.Expired, &k.Dropped, &k.Lost, &k.Superseded, &k.Duplicates)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&receiver, &k.Kind, &k.Pending, &k.Dead, &k.Delivered, &k.Expired, &k.Dropped, &k.Lost, &k.Superseded, &k.Duplicates)
 		all[receiver] = append(all[receiver], k)
-	}
-	return all, errors.Join(rows.Err(), rows.Close())
+		return err
+	})
+	return all, err
 }
 
 func (o *Outbox) oldest(ctx context.Context, of *recipient) (time.Time, error) {

@@ -48,6 +48,9 @@ func (db *DB) comeHome(ctx context.Context) error {
 	now := inodeAt(path)
 	replaced := now != 0 && now != db.home.file
 	copied := path + ".rescued"
+	if db.writer == nil { // an earlier try has made the copy, and could not put it in the place or open it
+		return db.moveIn(ctx, copied)
+	}
 	if replaced {
 		copied += time.Now().UTC().Format("-20060102T150405.000Z")
 	}
@@ -65,13 +68,21 @@ func (db *DB) comeHome(ctx context.Context) error {
 		return errReplaced
 	}
 	db.closeWriter()
-	for _, suffix := range salvageSuffixes[1:] {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return db.moveIn(ctx, copied)
+}
+
+// moveIn puts the copy in the place of the file, unless it is there already, and opens it.
+func (db *DB) moveIn(ctx context.Context, copied string) error {
+	path := db.opts.Path
+	if _, err := os.Stat(copied); err == nil {
+		for _, suffix := range salvageSuffixes[1:] {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("database: rescue: %w", err)
+			}
+		}
+		if err := errors.Join(os.Rename(copied, path), syncDir(filepath.Dir(path))); err != nil {
 			return fmt.Errorf("database: rescue: %w", err)
 		}
-	}
-	if err := errors.Join(os.Rename(copied, path), syncDir(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("database: rescue: %w", err)
 	}
 	db.reader.SetMaxIdleConns(0) // for good: a kept connection would read the old file
 	if err := db.openWriter(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -51,6 +52,40 @@ func TestRemovedFileIsWrittenAgain(t *testing.T) {
 				t.Error("after a restart:", diff)
 			}
 		})
+	}
+}
+
+// A copy that cannot be put in the place of the removed file is kept, and is tried until it can.
+func TestRemovedFileIsWrittenAgainLater(t *testing.T) {
+	db := open(t, Options{})
+	start(t, db)
+	mustDo(t, db, insert("before"))
+	inTheWay := filepath.Join(db.Path()+"-wal", "x")
+	if err := errors.Join(os.Remove(db.Path()), os.Remove(db.Path()+"-wal"), os.MkdirAll(inTheWay, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- db.Do(context.Background(), insert("after")) }()
+	for failures := db.Stats().Failures; db.Stats().Failures < failures+3; {
+		select {
+		case err := <-done:
+			t.Fatal("acknowledged before it can be found again:", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if err := os.RemoveAll(filepath.Dir(inTheWay)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	mustDo(t, db, insert("more"))
+	tool := open(t, Options{Path: db.Path(), Tool: true})
+	if diff := cmp.Diff([]string{"before", "after", "more"}, values(t, tool)); diff != "" {
+		t.Error(diff)
+	}
+	if err := tool.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -121,18 +121,13 @@ func (s *salvager) all() error {
 }
 
 func (s *salvager) objects() (list []object, err error) {
-	rows, err := s.src.QueryContext(s.ctx, `SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'`)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
+	err = Each(s.ctx, s.src, `SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'`, func(row *sql.Rows) error {
 		var o object
-		if err := rows.Scan(&o.kind, &o.name, &o.sql); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&o.kind, &o.name, &o.sql)
 		list = append(list, o)
-	}
-	return list, errors.Join(rows.Err(), rows.Close())
+		return err
+	})
+	return list, err
 }
 
 // sequences keeps ids from being used twice, also those of rows that are lost.
@@ -245,18 +240,13 @@ func (s *salvager) fromBothEnds(name string) (whole bool, err error) {
 }
 
 func (s *salvager) keys(name string) (keys []string, err error) {
-	rows, err := s.src.QueryContext(s.ctx, `SELECT name FROM pragma_table_info(`+name+`) WHERE pk > 0 ORDER BY pk`)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
+	err = Each(s.ctx, s.src, `SELECT name FROM pragma_table_info(`+name+`) WHERE pk > 0 ORDER BY pk`, func(row *sql.Rows) error {
 		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+		err := row.Scan(&key)
 		keys = append(keys, `"`+key+`"`)
-	}
-	return keys, errors.Join(rows.Err(), rows.Close())
+		return err
+	})
+	return keys, err
 }
 
 // ending is how reading has ended.

@@ -13,7 +13,7 @@ import (
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
-// afterWorkBench is an Asterisk whose agent 805 sits in the queues 646 (static, as 806) and 631.
+// afterWorkBench is an Asterisk whose agent 806 sits in the queues 646, where he is a static member, and 631.
 func afterWorkBench(t *testing.T, version, longest string) (b *bench, agent *phone.Phone) {
 	t.Helper()
 	b = setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = " + longest + "\n"})

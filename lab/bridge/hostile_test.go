@@ -56,8 +56,8 @@ func shaped(body string) bool {
 	return json.Unmarshal([]byte(body), &shape) == nil && shape.Status == "error" && shape.Message != ""
 }
 
-// recordedCall makes a call that Asterisk records, and returns the path of the file as the call record has it.
-func (b *bench) recordedCall() string {
+// callRecorded begins a call to 802 that Asterisk records.
+func (b *bench) callRecorded() *phone.Call {
 	b.Helper()
 	b.phone("802")
 	out := b.trunk()
@@ -65,6 +65,13 @@ func (b *bench) recordedCall() string {
 	c, err := out.DialWith(b.ctx, "02188880004", phone.DialOptions{Number: "02112345678"})
 	b.must(err)
 	b.must(c.Answered(b.within(5 * time.Second)))
+	return c
+}
+
+// recordedCall makes a call that Asterisk records, and returns the path of the file as the call record has it.
+func (b *bench) recordedCall() string {
+	b.Helper()
+	c := b.callRecorded()
 	b.must(c.Heard(b.within(5*time.Second), 50))
 	b.must(c.Hangup(b.ctx))
 	_, events := b.callEvents(1, dials("02112345678", "802"))

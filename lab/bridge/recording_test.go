@@ -10,11 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/dialbridge/dialbridge/lab"
 	"github.com/dialbridge/dialbridge/lab/bridge"
-	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
 // wavHeader is how long the header is that Asterisk puts before the sound.
@@ -35,12 +33,7 @@ func (b *bench) listen(name string, lines ...string) (code int, header http.Head
 func TestRecordingOfACallThatGoesOn(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		b := setUp(t, version, lab.Options{}, bridge.Options{})
-		b.phone("802")
-		out := b.trunk()
-		b.idle("802")
-		c, err := out.DialWith(b.ctx, "02188880004", phone.DialOptions{Number: "02112345678"})
-		b.must(err)
-		b.must(c.Answered(b.within(5 * time.Second)))
+		c := b.callRecorded()
 		name := b.answeredCall("02112345678", "802") + ".wav"
 		var first []byte
 		var tag string

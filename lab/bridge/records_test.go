@@ -234,10 +234,6 @@ type entry struct{ Type, Extension, Place string }
 // timeline is that of the live call of a number.
 func (b *bench) timeline(caller string) []entry {
 	b.Helper()
-	var live struct {
-		Data []struct{ CallerIDNum, Channel string }
-	}
-	b.get("extensions/current-calls", &live)
 	for _, e := range b.rec.Events() {
 		if e.Kind == "dialbegin" && e.Fields["calleridnum"] == caller && e.At.After(b.since) {
 			return b.story(e.Call()).Timeline

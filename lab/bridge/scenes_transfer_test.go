@@ -9,6 +9,16 @@ import (
 
 // The scenes in which a call changes hands, or has more than two parties.
 
+// talksFromOutside calls one of the provider's numbers, and waits until the phone that it rings hears the caller.
+func (b *bench) talksFromOutside(caller, did string, p *phone.Phone) (c, in *phone.Call) {
+	b.Helper()
+	c = b.fromOutside(caller, did)
+	b.must(c.Answered(b.within(10 * time.Second)))
+	in = b.incoming(p)
+	b.must(in.Heard(b.within(5*time.Second), 50))
+	return c, in
+}
+
 // sceneRefer transfers a call from outside with the phone's own key. The call keeps its id; whoever talked last ends it.
 func sceneRefer(b *bench) {
 	first, second := b.phone("810"), b.phone("811")
@@ -36,10 +46,7 @@ func sceneReferReplaces(b *bench) {
 	first.Behave(ring(200 * time.Millisecond))
 	second.Behave(ring(200 * time.Millisecond))
 	b.idle("812", "813")
-	c := b.fromOutside("02150000024", "0219902812")
-	b.must(c.Answered(b.within(10 * time.Second)))
-	in := b.incoming(first)
-	b.must(in.Heard(b.within(5*time.Second), 50))
+	c, in := b.talksFromOutside("02150000024", "0219902812", first)
 	b.must(in.Hold(b.ctx))
 	ask := b.dial(first, "813")
 	b.must(ask.Answered(b.within(10 * time.Second)))
@@ -57,10 +64,7 @@ func sceneTransferOut(b *bench) {
 	agent.Behave(ring(200 * time.Millisecond))
 	b.out.BehaveFor("02155550003", ring(time.Second))
 	b.idle("814")
-	c := b.fromOutside("02150000025", "0219902814")
-	b.must(c.Answered(b.within(10 * time.Second)))
-	in := b.incoming(agent)
-	b.must(in.Heard(b.within(5*time.Second), 50))
+	c, in := b.talksFromOutside("02150000025", "0219902814", agent)
 	b.must(in.Refer(b.ctx, "02155550003"))
 	b.must(c.Heard(b.within(10*time.Second), 100))
 	b.must(c.Hangup(b.ctx))
@@ -72,10 +76,7 @@ func sceneTransferToQueue(b *bench) {
 	first.Behave(ring(200 * time.Millisecond))
 	agent.Behave(ring(time.Second))
 	b.idle("811", "801")
-	c := b.fromOutside("02150000030", "0219902811")
-	b.must(c.Answered(b.within(10 * time.Second)))
-	in := b.incoming(first)
-	b.must(in.Heard(b.within(5*time.Second), 50))
+	c, _ := b.talksFromOutside("02150000030", "0219902811", first)
 	b.does("extensions/transfer", "tansfer extension success", "dst", "640", "src", "811")
 	w := watch()
 	at := b.incoming(agent)
@@ -92,10 +93,7 @@ func sceneConsultation(b *bench) {
 	first.Behave(ring(200 * time.Millisecond))
 	second.Behave(ring(500 * time.Millisecond))
 	b.idle("802", "803")
-	c := b.fromOutside("02150000031", "0219902802")
-	b.must(c.Answered(b.within(10 * time.Second)))
-	in := b.incoming(first)
-	b.must(in.Heard(b.within(5*time.Second), 50))
+	c, in := b.talksFromOutside("02150000031", "0219902802", first)
 	b.must(in.SendDTMF(b.ctx, "*2", phone.RFC2833))
 	b.must(in.Heard(b.within(5*time.Second), 20)) // "transfer"
 	b.must(in.SendDTMF(b.ctx, "803", phone.RFC2833))
