@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // patience is how long the checks wait for what Asterisk sends by itself.
@@ -45,7 +46,8 @@ func (c *checkup) asterisk(ctx context.Context) {
 		return
 	}
 	o := amiOptions(c.cfg, slog.New(slog.DiscardHandler))
-	o.Want = func(event string) bool { return event == "FullyBooted" || event == "SuccessfulAuth" }
+	o.Want = func(event string) bool { return event == "FullyBooted" }
+	o.Exclude = nil
 	client := ami.New(o)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -110,6 +112,7 @@ func (c *checkup) actions(ctx context.Context, client *ami.Client) {
 		c.bad("privileges", err.Error(), c.managerLines()...)
 		return
 	}
+	c.filter(m)
 	var missing []string
 	for _, a := range neededActions {
 		if _, ok := m.Lookup(a); !ok {
@@ -121,6 +124,23 @@ func (c *checkup) actions(ctx context.Context, client *ami.Client) {
 		return
 	}
 	c.good("privileges", "all actions that are needed are allowed")
+}
+
+// filter tells who keeps events away that nobody needs: the daemon asks for it after each login, where it may.
+func (c *checkup) filter(allowed ami.Message) {
+	if _, may := allowed.Lookup("Filter"); may {
+		c.good("event filter", "set by the daemon itself: about a third of the events are sent")
+		return
+	}
+	mend := []string{
+		"the daemon works without. Either write=system in manager.conf, with which it sets them itself, or there:",
+		"                  [" + c.cfg.AMI.Username + "]",
+	}
+	for _, f := range ami.Filters(pbx.Excluded()) {
+		mend = append(mend, "                  eventfilter="+f)
+	}
+	c.note("event filter", "the manager user may not filter events: two thirds of those that asterisk sends are for nobody",
+		append(mend, "then:             asterisk -rx 'manager reload', and restart the daemon: a filter counts from the next login")...)
 }
 
 // timestamps asks whether events carry Asterisk's own time.

@@ -156,7 +156,7 @@ func (d *daemon) access(cfg *conf.Config) console.Access {
 func amiOptions(cfg *conf.Config, log *slog.Logger) ami.Options {
 	o := ami.Options{
 		Address: cfg.AMI.Address, Username: cfg.AMI.Username, Secret: string(cfg.AMI.Secret),
-		Ping: cfg.AMI.Ping, DeadAfter: cfg.AMI.DeadAfter, Want: pbx.Wanted, Logger: log,
+		Ping: cfg.AMI.Ping, DeadAfter: cfg.AMI.DeadAfter, Want: pbx.Wanted, Exclude: pbx.Excluded(), Logger: log,
 	}
 	if host, _, err := net.SplitHostPort(cfg.AMI.Address); cfg.AMI.TLS && err == nil {
 		o.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}

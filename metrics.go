@@ -14,13 +14,14 @@ import (
 type metrics struct {
 	d *daemon
 
-	amiUp, complete, calls, channels, extensions *prometheus.Desc
-	resyncs, messages, logins                    *prometheus.Desc
-	pending, dead, ended, oldest, receiver       *prometheus.Desc
-	receiverSince, receiverFailures, gaps        *prometheus.Desc
-	attempts, inFlight                           *prometheus.Desc
-	queued, commits, fileBytes, freeBytes        *prometheus.Desc
-	listed, untold                               *prometheus.Desc
+	amiUp, filtered                        *prometheus.Desc
+	complete, calls, channels, extensions  *prometheus.Desc
+	resyncs, messages, logins              *prometheus.Desc
+	pending, dead, ended, oldest, receiver *prometheus.Desc
+	receiverSince, receiverFailures, gaps  *prometheus.Desc
+	attempts, inFlight                     *prometheus.Desc
+	queued, commits, fileBytes, freeBytes  *prometheus.Desc
+	listed, untold                         *prometheus.Desc
 }
 
 func newMetrics(d *daemon) *metrics {
@@ -30,6 +31,7 @@ func newMetrics(d *daemon) *metrics {
 	return &metrics{
 		d:                d,
 		amiUp:            desc("ami_up", "1 while the manager link is logged in."),
+		filtered:         desc("ami_filtered", "1 while Asterisk keeps back the events that nobody needs."),
 		complete:         desc("picture_complete", "1 while the picture of Asterisk is complete."),
 		calls:            desc("calls", "Live calls."),
 		channels:         desc("channels", "Live channels."),
@@ -79,7 +81,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 
 func (m *metrics) link(put sink) {
 	st, stats := m.d.sw.Status(), m.d.client.Stats()
-	put.gauge(m.amiUp, truth(m.d.client.Status().Phase == ami.Up))
+	link := m.d.client.Status()
+	put.gauge(m.amiUp, truth(link.Phase == ami.Up))
+	put.gauge(m.filtered, truth(link.Filtered))
 	put.gauge(m.complete, truth(st.Complete))
 	put.gauge(m.calls, float64(st.Calls))
 	put.gauge(m.channels, float64(st.Channels))

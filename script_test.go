@@ -39,7 +39,7 @@ func newAsterisk(s *stage, o amitest.Options) *asterisk {
 	}
 	say("CoreSettings", "AsteriskVersion", "22.0.0")
 	say("Originate", "Message", "Originate successfully queued")
-	say("ListCommands", f.commands()...)
+	say("ListCommands", commands("")...)
 	f.Handle("ModuleCheck", func(s *amitest.Session, a ami.Action) {
 		if a.Get("Module") == "chan_pjsip.so" {
 			s.Respond(a, "Success")
@@ -58,17 +58,25 @@ func newAsterisk(s *stage, o amitest.Options) *asterisk {
 	return f
 }
 
-// commands are what the manager user may do, as ListCommands tells it.
-func (f *asterisk) commands() (nameValue []string) {
-	for _, a := range neededActions {
-		nameValue = append(nameValue, a, "what it does")
+// commands are what the manager user may do, all but one, as ListCommands tells it.
+func commands(but string) (nameValue []string) {
+	for _, a := range append([]string{"Filter"}, neededActions...) {
+		if a != but {
+			nameValue = append(nameValue, a, "what it does")
+		}
 	}
 	return nameValue
 }
 
+// forbid takes an action from the manager user.
+func (f *asterisk) forbid(action string) {
+	f.Handle(action, func(s *amitest.Session, a ami.Action) { s.Respond(a, "Error", "Message", "Permission denied") })
+	f.Handle("ListCommands", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", commands(action)...) })
+}
+
 // asteriskVerb starts and steers the scripted Asterisk; $AMI is its address.
 func asteriskVerb(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) > 0, "asterisk start [SECRET] | secret SECRET | refuse | restart | silent ACTION | play CAPTURE | wait ACTION | dials N | logins N | [!] got ACTION TEXT")
+	usage(ts, len(args) > 0, "asterisk start [SECRET] | secret SECRET | refuse | restart | silent ACTION | forbid ACTION | play CAPTURE | wait ACTION | dials N | logins N | [!] got ACTION TEXT")
 	s := stageOf(ts)
 	if args[0] == "start" {
 		o := amitest.Options{}
@@ -92,6 +100,8 @@ func asteriskVerb(ts *testscript.TestScript, neg bool, args []string) {
 		s.fake.Restart()
 	case "silent":
 		s.fake.Silent(args[1])
+	case "forbid":
+		s.fake.forbid(args[1])
 	case "play":
 		s.fake.Play(filepath.Join("ami", "testdata", "captures", args[1]+".ami"))
 	case "wait":

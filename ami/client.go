@@ -36,6 +36,10 @@ type Options struct {
 	// not asked for.
 	Want func(event string) bool
 
+	// Exclude is what Asterisk is asked after each login not to send at all. It is a saving: a manager user who may not
+	// filter gets everything, and Want decides. Events of lists, and answers, are not concerned.
+	Exclude []Exclusion
+
 	Queue int // bytes that may wait in the stream before the connection is given up; default 64 MiB
 
 	// Dial connects; nil is a net.Dialer with TCP keepalive. TLS is put on top of it.
@@ -50,13 +54,16 @@ type Client struct {
 	stream   *stream
 	reader   *Reader // of the current connection; its buffer is used again by the next
 	names    names
-	expect   int                  // events of the last read, for the size of the next batch
-	gap      bool                 // the next event follows something torn
-	answered bool                 // the last read had an answer in it
-	link     atomic.Pointer[link] // nil while nobody is logged in
-	counter  atomic.Uint64        // of actions, for their ActionIDs
-	started  atomic.Bool
-	stats    counters
+	expect   int      // events of the last read, for the size of the next batch
+	gap      bool     // the next event follows something torn
+	answered bool     // the last read had an answer in it
+	filters  []string // that are asked for after each login
+
+	unfiltered string               // why Asterisk does not filter, as it was told last
+	link       atomic.Pointer[link] // nil while nobody is logged in
+	counter    atomic.Uint64        // of actions, for their ActionIDs
+	started    atomic.Bool
+	stats      counters
 
 	mu     sync.Mutex
 	status Status
@@ -80,10 +87,11 @@ func New(o Options) *Client {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Client{
-		o:      o,
-		stream: newStream(o.Queue),
-		names:  names{},
-		status: Status{Phase: Idle, Since: time.Now(), Err: ErrOffline},
+		o:       o,
+		stream:  newStream(o.Queue),
+		names:   names{},
+		filters: Filters(o.Exclude),
+		status:  Status{Phase: Idle, Since: time.Now(), Err: ErrOffline},
 	}
 }
 

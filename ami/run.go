@@ -93,6 +93,7 @@ func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error)
 	}
 	l := newLink(conn, c.o)
 	c.stats.logins.Add(1)
+	filters := c.exclude(l)
 	// Who is told of the connection can use it.
 	c.link.Store(l)
 	c.setStatus(Status{Phase: Up, Version: version})
@@ -100,7 +101,7 @@ func (c *Client) session(ctx context.Context, quiet bool) (time.Duration, error)
 	if !quiet {
 		c.tell(ctx)
 	}
-	err = c.serve(ctx, l, quiet)
+	err = c.serve(ctx, l, quiet, filters)
 	c.setStatus(Status{Phase: Waiting, Err: err})
 	c.stream.mark(Item{Kind: ItemDisconnected, At: time.Now(), Err: err})
 	return time.Since(l.born), err
@@ -113,10 +114,13 @@ func (c *Client) tell(ctx context.Context) {
 }
 
 // serve runs a link that is up until it ends or ctx does, and returns why when nothing of it runs any more.
-func (c *Client) serve(ctx context.Context, l *link, quiet bool) error {
+func (c *Client) serve(ctx context.Context, l *link, quiet bool, filters []*call) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { l.fail(c.read(l)) })
 	parts.Go(l.write)
+	if len(filters) > 0 {
+		parts.Go(func() { c.excluded(ctx, l, filters) })
+	}
 	c.watch(ctx, l, quiet)
 	c.link.Store(nil)
 	if ctx.Err() != nil {
@@ -175,8 +179,9 @@ func (c *Client) logoff(l *link) {
 	}
 }
 
-// ActionIDs of what nobody waits for.
+// ActionIDs of what no caller waits for.
 const (
 	pingID   = "ami-ping"
 	logoffID = "ami-logoff"
+	filterID = "ami-filter-" // and a number
 )

@@ -38,6 +38,8 @@ type Status struct {
 	Since   time.Time // of the phase
 	Version string    // AMI version of the last banner
 	Err     error     // why the link is not up, nil when it is
+
+	Filtered bool // Asterisk keeps back what Options.Exclude names
 }
 
 // Status returns where the client stands now.

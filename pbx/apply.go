@@ -216,26 +216,25 @@ func (s *state) hangup(m ami.Message) {
 	s.dropChannel(ch, ChannelEnded{Cause: m.Get("Cause"), CauseText: m.Get("Cause-txt")}, false, s.at)
 }
 
-// varSet looks for the few variables by which applications tell what has no event: app_mixmonitor where a recording goes,
-// app_voicemail whether a message was left, app_queue why a caller is not let in.
-func (s *state) varSet(m ami.Message) {
-	name, value := m.Get("Variable"), m.Get("Value")
-	if name != "MIXMONITOR_FILENAME" && name != "VMSTATUS" && name != "QUEUESTATUS" || value == "" {
-		return
-	}
-	ch := s.channels[m.Get("Uniqueid")]
-	if ch == nil {
-		return
-	}
-	switch name {
-	case "MIXMONITOR_FILENAME":
-		ch.call.recording = value
-	case "VMSTATUS":
+// variables maps the few variables by which applications tell what has no event to what they do to a call: app_mixmonitor
+// tells where a recording goes, app_voicemail whether a message was left, app_queue why a caller is not let in.
+var variables = map[string]func(*state, *channel, string){
+	"MIXMONITOR_FILENAME": func(_ *state, ch *channel, value string) { ch.call.recording = value },
+	"VMSTATUS": func(_ *state, ch *channel, value string) {
 		ch.call.Voicemail = ch.call.Voicemail || value == "SUCCESS"
-	default:
-		s.refused(ch, value)
+	},
+	"QUEUESTATUS": (*state).refused,
+}
+
+func (s *state) varSet(m ami.Message) {
+	do, value := variables[m.Get("Variable")], m.Get("Value")
+	if do == nil || value == "" {
+		return
 	}
-	ch.call.dirty = true
+	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
+		do(s, ch, value)
+		ch.call.dirty = true
+	}
 }
 
 func (s *state) extensionStatus(m ami.Message) {

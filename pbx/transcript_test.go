@@ -12,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
 	"github.com/dialbridge/dialbridge/internal/golden"
 )
@@ -32,6 +33,12 @@ func testRules() Rules {
 // replay applies the events of a capture to an empty picture and returns what was told.
 func replay(t *testing.T, path string, prepare func(*state)) (*state, []Occurrence) {
 	t.Helper()
+	return sift(t, path, prepare, func(ami.Message) bool { return true })
+}
+
+// sift is replay with the events that are to be kept alone.
+func sift(t *testing.T, path string, prepare func(*state), keep func(ami.Message) bool) (*state, []Occurrence) {
+	t.Helper()
 	rules := testRules()
 	st := newState(&rules)
 	if prepare != nil {
@@ -43,7 +50,9 @@ func replay(t *testing.T, path string, prepare func(*state)) (*state, []Occurren
 			continue // items of lists do not come on the stream
 		}
 		at = at.Add(time.Millisecond)
-		st.apply(m, at)
+		if keep(m) {
+			st.apply(m, at)
+		}
 	}
 	return st, st.out
 }

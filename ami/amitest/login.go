@@ -21,6 +21,9 @@ func (s *Server) handleDefaults() {
 	s.Handle("Ping", func(session *Session, a ami.Action) {
 		session.Respond(a, "Success", "Ping", "Pong", "Timestamp", "1795286308.345087")
 	})
+	s.Handle("Filter", func(session *Session, a ami.Action) {
+		session.Respond(a, "Success", "Message", "Success")
+	})
 	s.Handle("Events", func(session *Session, a ami.Action) {
 		session.Respond(a, "Success", "Events", "On")
 	})

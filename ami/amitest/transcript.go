@@ -115,7 +115,7 @@ func (s *Server) Answers(path, sent string) {
 // isEntry reports whether an action is the server's own business.
 func isEntry(name string) bool {
 	switch strings.ToLower(name) {
-	case "login", "challenge", "logoff", "ping", "events":
+	case "login", "challenge", "logoff", "ping", "events", "filter":
 		return true
 	}
 	return false
