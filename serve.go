@@ -43,6 +43,9 @@ func (p program) serve(ctx context.Context, load func() (*conf.Config, error), m
 	if damaged := (*sqlite.DamagedError)(nil); errors.As(err, &damaged) {
 		return fmt.Errorf("%w; it was left as it is: `dialbridge serve --recover` keeps it aside, saves what can be read, and goes on", err)
 	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil // told to end before it had begun
+	}
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,9 @@ import (
 // afterWork is the reason of such a pause in Asterisk.
 const afterWork = "acw"
 
+// pausePatience is how long Asterisk may take to pause an agent.
+const pausePatience = 5 * time.Second
+
 // wrap is the after-call work of one agent.
 type wrap struct {
 	Exten Exten     `json:"exten"`
@@ -164,6 +167,8 @@ func (s *state) reconcileWraps(booted time.Time) {
 		switch {
 		case s.inAfterWork(n):
 			s.seeWrap(w)
+		case !w.Seen && !booted.After(w.Since) && s.at.Sub(w.Since) < pausePatience:
+			// The answer may be older than the pause, which is on its way.
 		case booted.After(w.Since) && s.at.Before(w.Until):
 			for _, p := range s.places(n, "") {
 				s.pauses = append(s.pauses, pauseOrder{n, p.queue, p.member.Interface, true})
@@ -203,7 +208,7 @@ func (r *run) putPauses(list []pauseOrder) {
 			<-before // so that a release never overtakes its pause
 		}
 		for _, p := range list {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), pausePatience)
 			a := ami.NewAction("QueuePause", "Queue", string(p.queue), "Interface", p.iface, "Paused", strconv.FormatBool(p.paused))
 			if p.paused {
 				a = a.With("Reason", afterWork)

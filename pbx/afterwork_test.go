@@ -171,6 +171,21 @@ func TestAfterWork(t *testing.T) {
 			d.st.at = d.at
 			d.st.reconcileWraps(d.at)
 		}, "", "630=true 631=true"},
+		{"Asterisk was asked for everything while the pause was on its way", func(d *desk) {
+			d.serves("1.1")
+			d.st.at = d.at
+			d.st.reconcileWraps(time.Unix(0, 0))
+			d.obeys()
+			d.pass(12)
+			d.paused("630", "0", "")
+		}, "1.1 12s", "631=false"},
+		{"Asterisk was asked for everything and does not know of a pause", func(d *desk) {
+			d.serves("1.1")
+			d.pass(6)
+			d.st.at = d.at
+			d.st.reconcileWraps(time.Unix(0, 0))
+			d.st.pauses = nil
+		}, "1.1 0s", ""},
 		{"released while nobody listened", func(d *desk) {
 			d.works("1.1", 8)
 			for _, q := range []QueueName{"630", "631"} {

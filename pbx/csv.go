@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -33,8 +34,11 @@ type recordFile struct {
 // in the file one look ago has been told.
 const lookEvery = 10 * time.Second
 
-// maxRecords bounds what is read at once, in bytes.
+// maxRecords bounds what is read after a gap, in bytes: some 250,000 records.
 const maxRecords = 64 << 20
+
+// errTooMany tells that there were more records than are read. Those that were are good.
+var errTooMany = errors.New("too many records")
 
 // look keeps the place up while the link was never interrupted.
 func (r *recordFile) look(now time.Time) {
@@ -68,8 +72,9 @@ func inodeOf(info fs.FileInfo) uint64 {
 }
 
 // missed reads the records behind a place and returns them and the new place. A file that was rotated is read to its end
-// first, where it is still beside the new one under its usual name. Without a place nothing is old: the end is returned.
-func missed(path string, from position) (list []CDR, to position, err error) {
+// first, where it is still beside the new one under its usual name. Without a place nothing is old: the end is returned. With
+// errTooMany come the oldest records, of at most limit bytes a file, and the end.
+func missed(path string, from position, limit int64) (list []CDR, to position, err error) {
 	if path == "" {
 		return nil, from, nil
 	}
@@ -81,40 +86,48 @@ func missed(path string, from position) (list []CDR, to position, err error) {
 	if err != nil || !from.known {
 		return nil, end, err
 	}
+	var full error
 	if from.inode != end.inode {
 		if old, err := endOf(path + ".1"); err == nil && old.inode == from.inode {
-			if list, _, err = readRecords(path+".1", from.offset); err != nil {
+			if list, _, err = readRecords(path+".1", from.offset, limit); err != nil && !errors.Is(err, errTooMany) {
 				return nil, from, err
 			}
+			full = err
 		}
 		from = position{}
 	} else if end.offset < from.offset {
 		from.offset = 0 // truncated
 	}
-	fresh, n, err := readRecords(path, from.offset)
-	return append(list, fresh...), position{known: true, inode: end.inode, offset: from.offset + n}, err
+	fresh, n, err := readRecords(path, from.offset, limit)
+	if errors.Is(err, errTooMany) {
+		return append(list, fresh...), end, err
+	}
+	return append(list, fresh...), position{known: true, inode: end.inode, offset: from.offset + n}, cmp.Or(err, full)
 }
 
-// readRecords reads whole lines from an offset on and returns how many bytes they were.
-func readRecords(path string, offset int64) (list []CDR, n int64, err error) {
+// readRecords reads whole lines from an offset on and returns how many bytes they were, at most limit: errTooMany.
+func readRecords(path string, offset, limit int64) (list []CDR, n int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.NewSectionReader(f, offset, maxRecords))
+	text, err := io.ReadAll(io.NewSectionReader(f, offset, limit))
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if int64(len(text)) == limit {
+		err = fmt.Errorf("%s: %w: more than %d bytes from byte %d on", path, errTooMany, limit, offset)
 	}
 	text = text[:bytes.LastIndexByte(text, '\n')+1] // a line that is being written is for the next time
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
 	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return list, int64(len(text)), nil
+		row, broken := r.Read()
+		if errors.Is(broken, io.EOF) {
+			return list, int64(len(text)), err
 		}
-		if err == nil && len(row) > 16 && row[16] != "" { // without loguniqueid=yes a record cannot be tied to a call
+		if broken == nil && len(row) > 16 && row[16] != "" { // without loguniqueid=yes a record cannot be tied to a call
 			list = append(list, recordOf(row))
 		}
 	}

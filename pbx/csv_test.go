@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func TestMissedRecords(t *testing.T) {
 	from := position{}
 	step := func(what, want string) {
 		t.Helper()
-		list, to, err := missed(path, from)
+		list, to, err := missed(path, from, maxRecords)
 		if err != nil || ids(list) != want {
 			t.Errorf("%s: read %q, %v; want %q", what, ids(list), err, want)
 		}
@@ -53,7 +54,7 @@ func TestMissedRecords(t *testing.T) {
 	step("no file", "")
 	write(t, path, line("1.1", "801", "802"))
 	step("the first record of all", "1.1")
-	if list, to, err := missed(path, position{}); len(list) != 0 || to != from || err != nil {
+	if list, to, err := missed(path, position{}, maxRecords); len(list) != 0 || to != from || err != nil {
 		t.Errorf("the first time nothing is old: %v, %+v, %v", list, to, err)
 	}
 	write(t, path, line("2.1", "801", "802")+line("3.1", "803", "804"))
@@ -67,6 +68,18 @@ func TestMissedRecords(t *testing.T) {
 	write(t, path, "rubbish \"\n"+strings.Replace(line("x", "801", "802"), `,"x",""`, "", 1)+line("5.1", "801", "802"))
 	step("rubbish and a record without an id", "5.1")
 	write(t, path, line("6.1", "801", "802"))
+	one := int64(len(line("6.1", "801", "802")))
+	write(t, path, line("6.2", "801", "802"))
+	end, err := endOf(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, to, err := missed(path, from, one+5); !errors.Is(err, errTooMany) || ids(list) != "6.1" || to != end {
+		t.Errorf("more than is read: %q, %+v, %v", ids(list), to, err)
+	}
+	if err := os.Truncate(path, end.offset-one); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +95,7 @@ func TestMissedRecords(t *testing.T) {
 func TestRecordOfARow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "Master.csv")
 	write(t, path, line("1.1", "801", "802"))
-	list, _, err := readRecords(path, 0)
+	list, _, err := readRecords(path, 0, maxRecords)
 	want := CDR{
 		UniqueID: "1.1", CallerID: `"Ann \"A\"" <801>`, Source: "801", Destination: "802", DestinationContext: "from-internal",
 		Channel: "PJSIP/801-00000001", DestinationChannel: "PJSIP/802-00000002", LastApplication: "Dial", LastData: "PJSIP/802,30",

@@ -180,6 +180,9 @@ func (s *state) reconcileQueues(list []ami.Message) {
 			live[name] = map[string]bool{}
 			s.queue(name).callers = nil
 		case "QueueMember":
+			if live[name] == nil { // of an answer that lacks a part
+				live[name] = map[string]bool{}
+			}
 			live[name][m.Get("Location")] = true
 			s.queueMember(m)
 		case "QueueEntry":

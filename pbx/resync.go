@@ -59,10 +59,12 @@ func (s *snapshot) readRecords(file string, from position) {
 	if s.cdrs != cdrManager && s.cdrs != cdrAnswered {
 		return
 	}
-	list, to, err := missed(file, from)
+	list, to, err := missed(file, from, maxRecords)
 	if err != nil {
-		s.missing = append(s.missing, "call records of the time without a link: "+err.Error())
 		s.unread = err.Error()
+	}
+	if err != nil && !errors.Is(err, errTooMany) {
+		s.missing = append(s.missing, "call records of the time without a link: "+err.Error())
 		return
 	}
 	s.records, s.place, s.hasPlace = list, to, true

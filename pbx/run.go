@@ -367,16 +367,16 @@ func (r *run) save(told int) {
 
 // encode makes the rows of the calls that changed: the open ones, those whose account waits, and the accounts that are told now.
 func (r *run) encode(st *state, ch *change) {
-	for id, c := range st.calls {
+	for _, c := range st.calls {
 		if c.dirty {
 			c.dirty = false
-			ch.calls[id] = r.body(st, c.stored())
+			r.saveCall(st, ch, c.stored())
 		}
 	}
 	for id, h := range st.kept {
 		if h.dirty {
 			h.dirty = false
-			ch.calls[id] = r.body(st, storedCall{ID: id, Closed: &h.account})
+			r.saveCall(st, ch, storedCall{ID: id, Closed: &h.account})
 		}
 	}
 	for i := range st.closed {
@@ -385,15 +385,17 @@ func (r *run) encode(st *state, ch *change) {
 	st.closed = nil
 }
 
-// body encodes a call. What has no JSON form is not stored: a time beyond the year 9999 alone, which no clock gives.
-func (r *run) body(st *state, c storedCall) []byte {
+// saveCall encodes a call to be stored. One that has no JSON form stays as it was stored last: a time beyond the year 9999 alone, which no
+// clock gives.
+func (r *run) saveCall(st *state, ch *change, c storedCall) {
 	c.Wraps = st.wrapsOf(c.ID)
 	c.level(now())
 	body, err := json.Marshal(c)
 	if err != nil {
 		r.log.Error("open call could not be encoded", "call", c.ID, "error", err)
+		return
 	}
-	return body
+	ch.calls[c.ID] = body
 }
 
 // setAlarm wakes the loop when the next agent is to be released.
