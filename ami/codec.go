@@ -57,14 +57,14 @@ func lookup(s, name string) (string, bool) {
 	}
 }
 
-// find is lookup in the read buffer; it copies nothing.
+// find is lookup in the read buffer; it copies nothing. The value of a header that is there is never nil.
 func find(message []byte, name string) []byte {
 	for len(message) > 0 {
-		line, rest, _ := bytes.Cut(message, lineEnd)
-		if isNamed(line, name) {
-			return bytes.TrimPrefix(line[len(name)+1:], []byte(" "))
+		n := lineLen(message)
+		if isNamed(message[:n], name) {
+			return bytes.TrimPrefix(message[len(name)+1:n:n], []byte(" "))
 		}
-		message = rest
+		message = message[min(n+len(lineEnd), len(message)):]
 	}
 	return nil
 }
