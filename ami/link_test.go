@@ -2,6 +2,7 @@ package ami
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -59,14 +60,30 @@ func TestBareErrors(t *testing.T) {
 }
 
 func TestNamesAreBounded(t *testing.T) {
-	n := names{}
+	n := names{known: map[string]string{}}
 	for i := range 3 * maxNames {
-		name := strings.Repeat("x", i%maxNames) + string(rune('a'+i/maxNames))
-		if got := n.of([]byte(name)); got != name {
-			t.Fatalf("%q is %q", name, got)
+		name := fmt.Sprint("event", i)
+		for range 2 {
+			if got := n.of([]byte(name)); got != name {
+				t.Fatalf("%q is %q", name, got)
+			}
+		}
+		long := strings.Repeat("x", maxName+i%100)
+		if got := n.of([]byte(long)); got != long {
+			t.Fatalf("%q is %q", long, got)
 		}
 	}
-	if len(n) != maxNames {
-		t.Errorf("%d names are kept", len(n))
+	kept := 0
+	for name := range n.known {
+		kept += len(name)
+	}
+	for _, name := range n.recent {
+		kept += len(name)
+	}
+	if len(n.known) != maxNames || kept > (maxNames+len(n.recent))*maxName {
+		t.Errorf("%d names are kept, %d bytes", len(n.known), kept)
+	}
+	if got := n.of(nil); got != "" {
+		t.Errorf("no name is %q", got)
 	}
 }

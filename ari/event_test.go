@@ -3,6 +3,7 @@ package ari
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -270,11 +271,16 @@ func TestParseTime(t *testing.T) {
 
 func TestNamesAreBounded(t *testing.T) {
 	n := names{}
+	kept := 0
 	for i := range 10 * maxNames {
+		n.of([]byte(fmt.Sprint("type", i)))
 		n.of([]byte(strings.Repeat("x", i)))
 	}
-	if len(n) != maxNames {
-		t.Errorf("%d names are kept", len(n))
+	for name := range n {
+		kept += len(name)
+	}
+	if len(n) != maxNames || kept > maxNames*maxName {
+		t.Errorf("%d names are kept, %d bytes", len(n), kept)
 	}
 }
 
