@@ -58,6 +58,7 @@ func (c *Client) take(l *link, at time.Time) error {
 		return end
 	}
 	if !c.stream.put(b) {
+		c.stats.refused.Add(uint64(b.events))
 		return fmt.Errorf("%w: more than %d bytes wait", ErrStuck, c.o.Queue)
 	}
 	return end
@@ -136,6 +137,7 @@ func (c *Client) sort(l *link, at time.Time, message []byte, b *batch) error {
 	}
 	b.items = append(b.items, Item{Kind: ItemEvent, Message: Message{text: string(message)}, At: at, Gap: c.gap})
 	c.gap = false
+	b.events++
 	b.bytes += len(message) + itemSize
 	return nil
 }
