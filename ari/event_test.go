@@ -284,6 +284,31 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 }
 
+// TestUnwantedCostNothing holds that of an event that nobody wants only the type is looked for.
+func TestUnwantedCostNothing(t *testing.T) {
+	asked := 0
+	c := New(Options{Want: func(string) bool { asked++; return false }})
+	r := reader{c: c}
+	var lines [][]byte
+	for _, line := range captured(t) {
+		if !strings.Contains(line, "ApplicationReplaced") {
+			lines = append(lines, []byte(line))
+		}
+	}
+	all := func() {
+		for _, r.buffer = range lines {
+			if err := r.event(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all() // meets each type for the first time
+	asked = 0
+	if allocs := testing.AllocsPerRun(1, all); allocs != 0 || asked != 2*len(lines) || c.Stats().Unwanted != uint64(3*len(lines)) {
+		t.Errorf("%v allocations, asked for %d of %d, stats %+v", allocs, asked, len(lines), c.Stats())
+	}
+}
+
 // hasTwins reports whether an object has a name twice: encoding/json takes the last, the scan the first.
 func hasTwins(data []byte) bool {
 	twins := false
