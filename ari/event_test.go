@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -176,9 +177,37 @@ func (j *jsonBody) plain() Body {
 	return b
 }
 
-// TestDecodeAgreesWithTheStandardLibrary holds every captured event against encoding/json.
+// written returns the same event as Asterisk wrote it, with white space, and with its members in another order and
+// characters escaped.
+func written(t *testing.T, line string) []string {
+	t.Helper()
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, []byte(line), "\r", "\t "); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	var members map[string]any
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	if err := d.Decode(&members); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	if members["value"] != nil {
+		members["value"] = "<\"\\\u2028\x01😀&>"
+	}
+	sorted, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{line, spaced.String(), string(sorted)}
+}
+
+// TestDecodeAgreesWithTheStandardLibrary holds every captured event, written in several ways, against encoding/json.
 func TestDecodeAgreesWithTheStandardLibrary(t *testing.T) {
+	var lines []string
 	for _, line := range captured(t) {
+		lines = append(lines, written(t, line)...)
+	}
+	for _, line := range lines {
 		var judge jsonBody
 		if err := json.Unmarshal([]byte(line), &judge); err != nil {
 			t.Fatalf("%v: %s", err, line)
