@@ -2,6 +2,7 @@ package ami
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -247,7 +248,7 @@ func TestEmptyReads(t *testing.T) {
 	if m, err := r.Next(); err != nil || m.Event() != "A" {
 		t.Errorf("%q, %v", m, err)
 	}
-	if _, err := NewReader(&lazy{empty: emptyReads}).Next(); err != io.ErrNoProgress {
+	if _, err := NewReader(&lazy{empty: emptyReads}).Next(); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("%v", err)
 	}
 }
