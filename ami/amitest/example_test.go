@@ -25,11 +25,11 @@ func Example() {
 	client := ami.New(srv.Options())
 	go func() { ended <- client.Run(ctx) }()
 
-	up := make(chan bool, 1)
+	up, answered := make(chan bool, 1), make(chan error)
 	go func() { // what is under test
 		<-up
 		_, err := client.Do(ctx, ami.NewAction("Originate", "Channel", "PJSIP/801", "Context", "from-internal", "Exten", "802"))
-		fmt.Println("answered:", err)
+		answered <- err
 	}()
 	for items := range client.Stream() {
 		for _, item := range items {
@@ -37,13 +37,14 @@ func Example() {
 			case item.Kind == ami.ItemConnected:
 				up <- true
 			case item.Message.Event() == "OriginateResponse":
+				fmt.Println("answered:", <-answered)
 				cancel()
 			}
 		}
 	}
 	fmt.Println("ended:", <-ended)
 	fmt.Println("dialled:", srv.Wait("Originate").Get("Exten"))
-	// Unordered output:
+	// Output:
 	// answered: <nil>
 	// ended: <nil>
 	// dialled: 802
