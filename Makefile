@@ -38,7 +38,7 @@ fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
 	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
 	  for target in $$(go test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
 	    echo "== $$dir $$target"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzzminimizetime 20x -fuzztime $(FUZZTIME) $$dir; \
 	  done; \
 	done
 

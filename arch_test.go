@@ -193,6 +193,33 @@ func TestFilesStayShort(t *testing.T) {
 	}
 }
 
+// TestFuzzTargetsHaveCorpora holds that what breaks a parser is looked for from real input on, and that the repository
+// does not grow by it.
+func TestFuzzTargetsHaveCorpora(t *testing.T) {
+	list, _ := sources(t)
+	for _, s := range list {
+		if !s.test || !slices.Contains([]string{"ami", "ari", "internal/conf"}, path.Dir(s.path)) {
+			continue
+		}
+		for _, decl := range s.file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(f.Name.Name, "Fuzz") {
+				continue
+			}
+			dir := filepath.Join(path.Dir(s.path), "testdata", "fuzz", f.Name.Name)
+			files, err := os.ReadDir(dir)
+			if err != nil || len(files) < 5 {
+				t.Errorf("%s: %d inputs in %s (%v)", s.path, len(files), dir, err)
+			}
+			for _, file := range files {
+				if info, err := file.Info(); err != nil || info.Size() > 4<<10 {
+					t.Errorf("%s/%s has more than 4 KiB (%v)", dir, file.Name(), err)
+				}
+			}
+		}
+	}
+}
+
 func TestNothingIsLeftForLater(t *testing.T) {
 	list, set := sources(t)
 	for _, s := range list {

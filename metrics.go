@@ -37,7 +37,7 @@ func newMetrics(d *daemon) *metrics {
 		channels:         desc("channels", "Live channels."),
 		extensions:       desc("extensions", "Known extensions."),
 		resyncs:          desc("resyncs_total", "Full queries of Asterisk that were taken over."),
-		messages:         desc("ami_messages_total", "Messages of the manager link: events taken, events not wanted, torn, too long, answers that came late.", "kind"),
+		messages:         desc("ami_messages_total", "Messages of the manager link: events taken, events not wanted, events without room, torn, too long, answers that came late.", "kind"),
 		logins:           desc("ami_logins_total", "Logins on the manager link."),
 		pending:          desc("outbox_pending", "Events that wait for delivery.", "receiver", "event"),
 		dead:             desc("outbox_dead", "Dead letters.", "receiver", "event"),
@@ -90,7 +90,7 @@ func (m *metrics) link(put sink) {
 	put.gauge(m.extensions, float64(st.Extens))
 	put.counter(m.resyncs, float64(st.Resyncs))
 	put.counter(m.logins, float64(stats.Logins))
-	for kind, n := range map[string]uint64{"taken": stats.Events, "unwanted": stats.Unwanted, "torn": stats.Torn, "oversized": stats.Oversized, "late": stats.Late} {
+	for kind, n := range map[string]uint64{"taken": stats.Events, "unwanted": stats.Unwanted, "refused": stats.Refused, "torn": stats.Torn, "oversized": stats.Oversized, "late": stats.Late} {
 		put.counter(m.messages, float64(n), kind)
 	}
 }

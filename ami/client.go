@@ -89,7 +89,7 @@ func New(o Options) *Client {
 	return &Client{
 		o:       o,
 		stream:  newStream(o.Queue),
-		names:   names{},
+		names:   names{known: map[string]string{}},
 		filters: Filters(o.Exclude),
 		status:  Status{Phase: Idle, Since: time.Now(), Err: ErrOffline},
 	}

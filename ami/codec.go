@@ -57,14 +57,14 @@ func lookup(s, name string) (string, bool) {
 	}
 }
 
-// find is lookup in the read buffer; it copies nothing.
+// find is lookup in the read buffer; it copies nothing. The value of a header that is there is never nil.
 func find(message []byte, name string) []byte {
 	for len(message) > 0 {
-		line, rest, _ := bytes.Cut(message, lineEnd)
-		if isNamed(line, name) {
-			return bytes.TrimPrefix(line[len(name)+1:], []byte(" "))
+		n := lineLen(message)
+		if isNamed(message[:n], name) {
+			return bytes.TrimPrefix(message[len(name)+1:n:n], []byte(" "))
 		}
-		message = rest
+		message = message[min(n+len(lineEnd), len(message)):]
 	}
 	return nil
 }
@@ -109,52 +109,41 @@ func isEvent[T text](s T) bool {
 	return len(s) >= len(eventPrefix) && string(s[:len(eventPrefix)]) == eventPrefix
 }
 
-// messageEnd returns the index of the first CR LF CR LF in b, or -1. Any four bytes in a row hold one byte whose
-// index is 3 modulo 4, so only those are looked at, two in a word: 2 to 3 times faster than bytes.Index here.
+// messageEnd returns the index of the first CR LF CR LF in b, or -1. Nothing but the end of a message has three control
+// characters in a row, so those are looked for, eight bytes at a time. Steps of seven bytes are enough: of four in a row
+// three lie in one of them. It takes about half the time of bytes.Index here.
 func messageEnd(b []byte) int {
-	const (
-		high = 0xE0_000000_E0_000000 // bits that no control character has, in bytes 3 and 7
-		one  = 0x20_000000_20_000000
-		sign = 0x80_000000_80_000000
-	)
+	const step = 4 * 7
 	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		// A byte whose high bits are 000 is a control character: clear lanes are found by borrowing from them.
-		v := x & high
-		if ((v-one)&^v)&sign == 0 {
+	for ; i+step+1 <= len(b); i += step {
+		w := b[i : i+step+1 : i+step+1]
+		found := threeControls(binary.LittleEndian.Uint64(w)) | threeControls(binary.LittleEndian.Uint64(w[7:])) |
+			threeControls(binary.LittleEndian.Uint64(w[14:])) | threeControls(binary.LittleEndian.Uint64(w[21:]))
+		if found == 0 {
 			continue
 		}
-		if at := endAround(b, i+3); at >= 0 {
-			return at
-		}
-		if at := endAround(b, i+7); at >= 0 {
-			return at
+		// Four that begin before i may have their three at i, and the last three may be followed by the fourth.
+		from := max(i-1, 0)
+		if at := bytes.Index(b[from:min(i+step+2, len(b))], messageTail); at >= 0 {
+			return from + at
 		}
 	}
-	for i += 3; i < len(b); i += 4 {
-		if at := endAround(b, i); at >= 0 {
-			return at
-		}
+	from := max(i-1, 0)
+	if at := bytes.Index(b[from:], messageTail); at >= 0 {
+		return from + at
 	}
 	return -1
 }
 
-// endAround returns the index of the CR LF CR LF that has the byte at p, the lower one if there are two, or -1.
-func endAround(b []byte, p int) int {
-	var at int
-	switch b[p] {
-	case '\n':
-		at = p - 3
-	case '\r':
-		at = p - 2
-	default:
-		return -1
-	}
-	for ; at <= p; at += 2 {
-		if at >= 0 && at+4 <= len(b) && string(b[at:at+4]) == "\r\n\r\n" {
-			return at
-		}
-	}
-	return -1
+var messageTail = []byte("\r\n\r\n")
+
+// threeControls is not zero when three bytes in a row of x are below 0x20.
+func threeControls(x uint64) uint64 {
+	const (
+		low  = 0x7F7F7F7F_7F7F7F7F
+		fill = 0x60606060_60606060 // makes 0x20 and more have the highest bit
+		high = 0x80808080_80808080
+	)
+	v := ^(x&low + fill | x) & high
+	return v & (v >> 8) & (v >> 16)
 }

@@ -228,6 +228,9 @@ func TestStuckConsumerEndsTheConnection(t *testing.T) {
 		if n := r.Stats().Waiting; n > 101_000 {
 			t.Errorf("%d bytes wait", n)
 		}
+		if s := r.Stats(); s.Refused != 1 || s.Events+s.Refused < uint64(sent) {
+			t.Errorf("%d events were sent, stats are %+v", sent, s)
+		}
 		time.Sleep(time.Minute)
 		if n := srv.Logins(); n != 1 {
 			t.Errorf("%d logins while the consumer is stuck", n)
@@ -302,6 +305,9 @@ func TestEndWithoutConsumer(t *testing.T) {
 		r.ended <- nil
 		if took := time.Since(begin); took > 3*time.Second {
 			t.Errorf("the end took %s", took)
+		}
+		if s := r.Stats(); s.Events != 3 || s.Untaken != 1 || s.Waiting != 0 {
+			t.Errorf("stats are %+v", s)
 		}
 	})
 }

@@ -28,18 +28,36 @@ type Item struct {
 const itemSize = 96
 
 // names keeps one string for each event name that was seen, so that a name can be shown to Want without making one.
-type names map[string]string
+// Most names are found in recent, without the hash of a map.
+type names struct {
+	known  map[string]string
+	recent [64]string
+}
 
-// maxNames bounds names: Asterisk has some 200 events, a broken peer any number.
-const maxNames = 1024
+// These bound names: Asterisk has some 200 events of at most 27 letters, a broken peer any number of any length.
+const (
+	maxNames = 1024
+	maxName  = 64
+)
 
-func (n names) of(name []byte) string {
-	if s, ok := n[string(name)]; ok {
-		return s
+func (n *names) of(name []byte) string {
+	recent := &n.recent[0]
+	if len(name) > 0 {
+		recent = &n.recent[(len(name)*7+int(name[len(name)-1])+int(name[len(name)/2])*3)%len(n.recent)]
 	}
-	s := string(name)
-	if len(n) < maxNames {
-		n[s] = s
+	if *recent == string(name) {
+		return *recent
 	}
+	if len(name) > maxName {
+		return string(name)
+	}
+	s, ok := n.known[string(name)]
+	if !ok {
+		s = string(name)
+		if len(n.known) < maxNames {
+			n.known[s] = s
+		}
+	}
+	*recent = s
 	return s
 }

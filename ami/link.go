@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
+// listKept is how long the rest of a list for which nobody waits any longer is kept out of the stream.
+const listKept = time.Minute
+
 // A link is one connection that is logged in: the actions that wait to be written and those that wait for an answer.
 type link struct {
 	conn    net.Conn
 	writes  time.Duration // how long one write may take
 	limit   int           // bytes of one list
-	waiting atomic.Int32  // length of calls
-	lists   atomic.Int32  // lists among them, whose events must be looked for
+	waiting atomic.Int32  // calls for which somebody waits
+	lists   atomic.Int32  // lists in calls, whose events must be looked for
 	heard   atomic.Int64  // when the last byte came, nanoseconds since born
 	born    time.Time
 	wake    chan struct{} // capacity 1: something is to be written
@@ -37,8 +40,9 @@ type call struct {
 
 	// Guarded by the link's mu until done is closed.
 	written   bool
-	listing   bool // the list was announced
-	abandoned bool // nobody waits, but the rest of the list must be kept out of the stream
+	listing   bool      // the list was announced
+	abandoned bool      // nobody waits, but the rest of the list must be kept out of the stream
+	until     time.Time // of an abandoned one: when it is forgotten
 	size      int
 	response  Message
 	items     []Message
@@ -85,22 +89,44 @@ func (l *link) send(name, id string) {
 func (l *link) abandon(k *call, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.calls[k.id] != k {
+	if l.calls[k.id] != k || k.abandoned {
 		return
 	}
 	if k.written && k.list {
-		// The list still comes. It is forgotten at its end or with the connection.
-		k.abandoned, k.items = true, nil
-		k.finish(fmt.Errorf("%s: %w: %w", k.action, ErrUnknown, cause))
+		l.leave(k, fmt.Errorf("%s: %w: %w", k.action, ErrUnknown, cause))
 		return
 	}
 	l.end(k, fmt.Errorf("%s: %w: %w", k.action, k.outcome(), cause))
 }
 
-// end takes a call off and tells its waiter. The caller holds mu.
+// leave ends the wait for a list that still comes. It is forgotten at its end, with the connection, or when it does not
+// come for long. The caller holds mu.
+func (l *link) leave(k *call, err error) {
+	k.abandoned, k.items, k.until = true, nil, time.Now().Add(listKept)
+	l.waiting.Add(-1)
+	k.finish(err)
+}
+
+// forget takes off the lists that were abandoned long ago: each event must be asked whether it belongs to one.
+func (l *link) forget(now time.Time) {
+	if l.lists.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.calls {
+		if k.abandoned && now.After(k.until) {
+			l.end(k, nil)
+		}
+	}
+}
+
+// end takes a call off and tells its waiter, if there still is one. The caller holds mu.
 func (l *link) end(k *call, err error) {
 	delete(l.calls, k.id)
-	l.waiting.Add(-1)
+	if !k.abandoned {
+		l.waiting.Add(-1)
+	}
 	if k.list {
 		l.lists.Add(-1)
 	}
@@ -244,9 +270,9 @@ func (l *link) item(id, frame []byte) bool {
 	case isComplete(m):
 		l.end(k, nil)
 	case k.abandoned:
+		k.until = time.Now().Add(listKept)
 	case k.size+len(frame)+itemSize > l.limit:
-		k.abandoned, k.items = true, nil
-		k.finish(fmt.Errorf("%s: list of more than %d bytes is too long", k.action, l.limit))
+		l.leave(k, fmt.Errorf("%s: list of more than %d bytes is too long", k.action, l.limit))
 	default:
 		k.size += len(frame) + itemSize
 		k.items = append(k.items, m)

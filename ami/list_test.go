@@ -166,6 +166,26 @@ func TestAbandonedListStaysOutOfTheStream(t *testing.T) {
 	})
 }
 
+func TestAbandonedListIsForgotten(t *testing.T) {
+	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
+		r := up(t, srv.Options())
+		srv.Silent("Status")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := r.List(ctx, ami.NewAction("Status")); !errors.Is(err, ami.ErrUnknown) {
+			t.Fatalf("list: %v", err)
+		}
+		id := srv.Wait("Status").Get("ActionID")
+		time.Sleep(2 * time.Minute)
+		srv.Send("Response: Success\r\nActionID: " + id + "\r\nEventList: start\r\n\r\n")
+		srv.Event("Status", "ActionID", id)
+		r.expectEvent(t, "Status") // is an event as any other
+		if n := r.Stats().Late; n != 1 {
+			t.Errorf("%d late answers", n)
+		}
+	})
+}
+
 func TestListAcrossTheLossOfTheLink(t *testing.T) {
 	bubble(t, amitest.Options{}, func(t *testing.T, srv *amitest.Server) {
 		r := up(t, srv.Options())

@@ -13,6 +13,7 @@ const (
 	maxSkip     = 64 << 20  // a message longer than this has no end
 	maxBanner   = 1 << 10
 	headSize    = 4 << 10 // how much of a message that is too long is kept
+	emptyReads  = 100     // reads in a row without a byte or an error, as in bufio
 	bannerStart = "Asterisk Call Manager"
 )
 
@@ -70,19 +71,22 @@ func (r *Reader) Banner() (version string, err error) {
 // Next returns the next message. A *SizeError stands for a message that was skipped, and reading can go on; any other
 // error is the end. What is left of a message at the end of the stream is io.ErrUnexpectedEOF.
 func (r *Reader) Next() (Message, error) {
+	frame, err := r.next()
+	return Message{text: string(frame)}, err
+}
+
+// next is Next in the buffer.
+func (r *Reader) next() ([]byte, error) {
 	for {
 		frame, err := r.buffered()
-		if err != nil {
-			return Message{}, err
-		}
-		if frame != nil {
-			return Message{text: string(frame)}, nil
+		if err != nil || frame != nil {
+			return frame, err
 		}
 		if err := r.fill(); err != nil {
 			if errors.Is(err, io.EOF) && (r.start < r.end || r.skipped > 0) {
 				err = io.ErrUnexpectedEOF
 			}
-			return Message{}, err
+			return nil, err
 		}
 	}
 }
@@ -103,7 +107,7 @@ func (r *Reader) buffered() ([]byte, error) {
 		}
 		return nil, nil
 	}
-	frame := r.buf[r.start : from+at+2]
+	frame := r.buf[r.start : from+at+2 : from+at+2]
 	r.start = from + at + 4
 	r.scanned = r.start
 	if len(frame) > r.limit {
@@ -167,15 +171,17 @@ func (r *Reader) fill() error {
 	if r.end == len(r.buf) {
 		r.makeRoom()
 	}
-	n, err := r.src.Read(r.buf[r.end:])
-	r.end += n
-	if n > 0 {
-		return nil
+	for range emptyReads {
+		n, err := r.src.Read(r.buf[r.end:])
+		r.end += n
+		if n > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
+	return io.ErrNoProgress
 }
 
 // unread returns how many bytes are read and not yet taken.

@@ -151,6 +151,7 @@ func (c *Client) watch(ctx context.Context, l *link, quiet bool) {
 			continue
 		case <-timer.C:
 		}
+		l.forget(time.Now())
 		heard := time.Duration(l.heard.Load())
 		silent := time.Since(l.born) - heard
 		switch {

@@ -67,12 +67,15 @@ func (c *Client) enter(p Phase) {
 	c.status.Phase, c.status.Since = p, time.Now()
 }
 
-// Stats are counts since the client was made.
+// Stats are counts since the client was made. Every event that came is in one of Events, Unwanted, Refused and Oversized,
+// or in the list that somebody asked for.
 type Stats struct {
 	Logins    uint64 // connections that came up
 	Bytes     uint64 // read from the socket after the login
 	Events    uint64 // put into the stream
 	Unwanted  uint64 // events that Want refused
+	Refused   uint64 // events for which there was no room, and which ended their connection with ErrStuck
+	Untaken   uint64 // of Events, those that nobody had taken when Run ended
 	Torn      uint64 // messages that are neither event nor response at their first line
 	Oversized uint64 // messages that were skipped for their size
 	Late      uint64 // answers that nobody waited for, keepalives not among them
@@ -80,14 +83,15 @@ type Stats struct {
 }
 
 type counters struct {
-	logins, bytes, unwanted, torn, oversized, late atomic.Uint64
+	logins, bytes, unwanted, refused, torn, oversized, late atomic.Uint64
 }
 
 // Stats returns the counts now.
 func (c *Client) Stats() Stats {
 	n := &c.stats
+	events, untaken := c.stream.counts()
 	return Stats{
-		Logins: n.logins.Load(), Bytes: n.bytes.Load(), Events: c.stream.count(), Unwanted: n.unwanted.Load(),
-		Torn: n.torn.Load(), Oversized: n.oversized.Load(), Late: n.late.Load(), Waiting: c.stream.size(),
+		Logins: n.logins.Load(), Bytes: n.bytes.Load(), Events: events, Unwanted: n.unwanted.Load(),
+		Refused: n.refused.Load(), Untaken: untaken, Torn: n.torn.Load(), Oversized: n.oversized.Load(), Late: n.late.Load(), Waiting: c.stream.size(),
 	}
 }

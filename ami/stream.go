@@ -15,14 +15,16 @@ type stream struct {
 	waiting []batch
 	bytes   int
 	events  uint64 // put so far
+	untaken uint64 // of events, those that were still there when the end came
 	closed  bool
 	changed chan struct{} // capacity 1: something was put, or the end has come
 	room    chan struct{} // capacity 1: something was taken
 }
 
 type batch struct {
-	items []Item
-	bytes int
+	items  []Item
+	events int // among items
+	bytes  int
 }
 
 func newStream(limit int) *stream {
@@ -41,7 +43,7 @@ func (s *stream) put(b batch) bool {
 	if s.bytes > 0 && s.bytes+b.bytes > s.limit {
 		return false
 	}
-	s.events += uint64(len(b.items))
+	s.events += uint64(b.events)
 	s.add(b)
 	return true
 }
@@ -50,7 +52,7 @@ func (s *stream) put(b batch) bool {
 func (s *stream) mark(i Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(batch{[]Item{i}, itemSize})
+	s.add(batch{items: []Item{i}, bytes: itemSize})
 }
 
 func (s *stream) add(b batch) {
@@ -66,11 +68,11 @@ func (s *stream) size() int {
 	return s.bytes
 }
 
-// count returns how many events were put so far.
-func (s *stream) count() uint64 {
+// counts returns how many events were put so far, and how many of them nobody took before the end.
+func (s *stream) counts() (events, untaken uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.events
+	return s.events, s.untaken
 }
 
 // close says that no more will be put.
@@ -90,6 +92,7 @@ func (s *stream) hand() {
 		switch {
 		case ok:
 			if !s.give(b, closed) {
+				s.abandon()
 				return
 			}
 			s.taken(b)
@@ -142,6 +145,16 @@ func (s *stream) taken(b batch) {
 	}
 	s.bytes -= b.bytes
 	signal(s.room)
+}
+
+// abandon counts what nobody takes, and lets go of it.
+func (s *stream) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.waiting {
+		s.untaken += uint64(b.events)
+	}
+	s.waiting, s.bytes = nil, 0
 }
 
 // signal wakes who waits on a channel of capacity 1.

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// benchmarkDecode measures a way to look at the captured events, and its ratio to encoding/json into a small struct,
-// measured in the same run.
+// benchmarkDecode measures a way to look at the captured events. x_faster_than_encoding/json is its speed as a multiple of
+// that of encoding/json into a small struct, measured in turns in the same run; more is better.
 func benchmarkDecode(b *testing.B, look func(line []byte)) {
 	var lines [][]byte
 	size := 0
@@ -43,7 +43,7 @@ func benchmarkDecode(b *testing.B, look func(line []byte)) {
 	}
 	took := float64(b.Elapsed()) / float64(n)
 	b.ReportMetric(float64(time.Second)/took/1e3, "kevents/s")
-	b.ReportMetric(float64(judge)/float64(max(rounds, 1))/took, "x_encoding/json")
+	b.ReportMetric(float64(judge)/float64(max(rounds, 1))/took, "x_faster_than_encoding/json")
 }
 
 func decodeJSON(line []byte) {

@@ -1,8 +1,10 @@
 package ari
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,9 +177,37 @@ func (j *jsonBody) plain() Body {
 	return b
 }
 
-// TestDecodeAgreesWithTheStandardLibrary holds every captured event against encoding/json.
+// written returns the same event as Asterisk wrote it, with white space, and with its members in another order and
+// characters escaped.
+func written(t *testing.T, line string) []string {
+	t.Helper()
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, []byte(line), "\r", "\t "); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	var members map[string]any
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	if err := d.Decode(&members); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	if members["value"] != nil {
+		members["value"] = "<\"\\\u2028\x01😀&>"
+	}
+	sorted, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{line, spaced.String(), string(sorted)}
+}
+
+// TestDecodeAgreesWithTheStandardLibrary holds every captured event, written in several ways, against encoding/json.
 func TestDecodeAgreesWithTheStandardLibrary(t *testing.T) {
+	var lines []string
 	for _, line := range captured(t) {
+		lines = append(lines, written(t, line)...)
+	}
+	for _, line := range lines {
 		var judge jsonBody
 		if err := json.Unmarshal([]byte(line), &judge); err != nil {
 			t.Fatalf("%v: %s", err, line)
@@ -270,11 +300,41 @@ func TestParseTime(t *testing.T) {
 
 func TestNamesAreBounded(t *testing.T) {
 	n := names{}
+	kept := 0
 	for i := range 10 * maxNames {
+		n.of([]byte(fmt.Sprint("type", i)))
 		n.of([]byte(strings.Repeat("x", i)))
 	}
-	if len(n) != maxNames {
-		t.Errorf("%d names are kept", len(n))
+	for name := range n {
+		kept += len(name)
+	}
+	if len(n) != maxNames || kept > maxNames*maxName {
+		t.Errorf("%d names are kept, %d bytes", len(n), kept)
+	}
+}
+
+// TestUnwantedCostNothing holds that of an event that nobody wants only the type is looked for.
+func TestUnwantedCostNothing(t *testing.T) {
+	asked := 0
+	c := New(Options{Want: func(string) bool { asked++; return false }})
+	r := reader{c: c}
+	var lines [][]byte
+	for _, line := range captured(t) {
+		if !strings.Contains(line, "ApplicationReplaced") {
+			lines = append(lines, []byte(line))
+		}
+	}
+	all := func() {
+		for _, r.buffer = range lines {
+			if err := r.event(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all() // meets each type for the first time
+	asked = 0
+	if allocs := testing.AllocsPerRun(1, all); allocs != 0 || asked != 2*len(lines) || c.Stats().Unwanted != uint64(3*len(lines)) {
+		t.Errorf("%v allocations, asked for %d of %d, stats %+v", allocs, asked, len(lines), c.Stats())
 	}
 }
 

@@ -27,15 +27,18 @@ const itemSize = 128
 // names keeps one string for each type that was seen, so that a type can be shown to Want without making one.
 type names map[string]string
 
-// maxNames bounds names: Asterisk has some 50 types, a broken peer any number.
-const maxNames = 256
+// These bound names: Asterisk has some 50 types of at most 26 letters, a broken peer any number of any length.
+const (
+	maxNames = 256
+	maxName  = 64
+)
 
 func (n names) of(name []byte) string {
 	if s, ok := n[string(name)]; ok {
 		return s
 	}
 	s := string(name)
-	if len(n) < maxNames {
+	if len(n) < maxNames && len(name) <= maxName {
 		n[s] = s
 	}
 	return s

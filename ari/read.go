@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +44,9 @@ func (r *reader) message() error {
 	}
 	size, err := r.fill(from)
 	if err != nil {
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			r.c.stats.oversized.Add(1)
+		}
 		return ending(err)
 	}
 	switch {

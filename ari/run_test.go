@@ -3,12 +3,15 @@ package ari_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/ari/aritest"
@@ -384,12 +387,13 @@ func TestStrangeMessages(t *testing.T) {
 // TestEndings proves that the ends of a connection are told apart, and that an equal end reads equally.
 func TestEndings(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault func(*aritest.Server)
-		want  string
+		fault     func(*aritest.Server)
+		want      string
+		oversized uint64
 	}{
-		"closed with a code": {func(s *aritest.Server) { s.Hangup(1001) }, "closed the socket with code 1001"},
-		"cut":                {(*aritest.Server).Drop, "connection lost"},
-		"an endless message": {func(s *aritest.Server) { s.Send(strings.Repeat("x", 17<<20)) }, "too long"},
+		"closed with a code": {func(s *aritest.Server) { s.Hangup(1001) }, "closed the socket with code 1001", 0},
+		"cut":                {(*aritest.Server).Drop, "connection lost", 0},
+		"an endless message": {func(s *aritest.Server) { s.Send(strings.Repeat("x", 17<<20)) }, "too long", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *aritest.Server) {
@@ -401,9 +405,48 @@ func TestEndings(t *testing.T) {
 					t.Errorf("the end is %q, want %q", lost.Err, test.want)
 				}
 				next(t, c, ari.ItemConnected)
+				if got := c.Stats().Oversized; got != test.oversized {
+					t.Errorf("%d messages were too long, want %d", got, test.oversized)
+				}
 			})
 		})
 	}
+}
+
+// TestReconnectIsAnnouncedInOrder lets connections come and go while nobody takes: what each has brought stands between its
+// ItemConnected and its ItemDisconnected.
+func TestReconnectIsAnnouncedInOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *aritest.Server) {
+		c := dial(t, srv)
+		run(t, c)
+		var want, got []string
+		for n := range 6 {
+			srv.WaitSockets(n + 1)
+			synctest.Wait()
+			want = append(want, "connected")
+			for i := range n {
+				srv.Event(fmt.Sprint("E", n, i))
+				want = append(want, fmt.Sprint("E", n, i))
+			}
+			synctest.Wait()
+			srv.Drop()
+			synctest.Wait()
+			want = append(want, "lost")
+		}
+		for _, item := range take(t, c, len(want)) {
+			switch item.Kind {
+			case ari.ItemConnected:
+				got = append(got, "connected")
+			case ari.ItemDisconnected:
+				got = append(got, "lost")
+			case ari.ItemEvent:
+				got = append(got, item.Event.Type)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 // TestFlapping proves that a peer that drops us at once is told of once, and not asked in a tight loop.
