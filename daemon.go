@@ -11,9 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/blacklist"
@@ -89,9 +86,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		Switch: d.sw, Numbers: d.numbers, Outbox: d.outbox, Failures: d.failures, Rules: coocenterRules(d.cfg),
 		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
 	})
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(newMetrics(d), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if d.server, err = httpd.New(httpOptions(d.cfg, d.parts(), registry, d.log)); err != nil {
+	options := httpOptions(d.cfg, d.parts(), d.log)
+	options.Metrics = []httpd.Expose{metrics{d}.expose, exposeGo, exposeProcess}
+	if d.server, err = httpd.New(options); err != nil {
 		return err
 	}
 	d.api.Mount(d.server)
@@ -231,10 +228,10 @@ func spelled(secrets []conf.Secret) (list []string) {
 	return list
 }
 
-func httpOptions(cfg *conf.Config, parts []httpd.Part, registry *prometheus.Registry, log *slog.Logger) httpd.Options {
+func httpOptions(cfg *conf.Config, parts []httpd.Part, log *slog.Logger) httpd.Options {
 	o := httpd.Options{
 		Address:  net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.General.BindPort)),
-		Settings: httpSettings(cfg), Parts: parts, Registry: registry, Logger: log, Limits: httpd.Limits{Stop: requestGrace},
+		Settings: httpSettings(cfg), Parts: parts, Logger: log, Limits: httpd.Limits{Stop: requestGrace},
 	}
 	if cfg.HTTP.TLS {
 		o.TLSAddress = net.JoinHostPort(cfg.General.BindAddr, strconv.Itoa(cfg.HTTP.TLSPort))

@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			"asterisk": asteriskVerb, "receiver": receiverVerb, "expand": expandVerb, "exits": exitsVerb,
 			"start": startVerb, "terminate": terminateVerb, "kill9": killVerb, "reload": reloadVerb, "ready": readyVerb,
 			"log": logVerb, "http": httpVerb, "until": untilVerb, "find": findVerb, "damage": damageVerb, "request": requestVerb, "answer": answerVerb,
+			"exposition": expositionVerb,
 		},
 	})
 }

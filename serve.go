@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ const (
 	stopPatience  = 10 * time.Second // the end of everything
 	lowSpace      = 96 << 20         // bytes; the database keeps a reserve and its log beside the file
 	beatPatience  = 10 * time.Second // a loop that is silent for longer is dead
+	settled       = 5 * time.Second  // after the start; what only the start needed is then given back
 	requestGrace  = 2 * time.Second  // for HTTP requests under way at the end; with the sender's 5 s and the Logoff's 1 s it fits
 )
 
@@ -87,6 +89,8 @@ func (d *daemon) attend(ctx context.Context, line *lineup, hup <-chan os.Signal)
 	ready := time.NewTicker(100 * time.Millisecond)
 	defer ready.Stop()
 	began := time.Now()
+	start := time.NewTimer(settled)
+	defer start.Stop()
 	var dogs <-chan time.Time
 	if every := d.notify.WatchdogEvery(); every > 0 {
 		dog := time.NewTicker(every)
@@ -101,6 +105,8 @@ func (d *daemon) attend(ctx context.Context, line *lineup, hup <-chan os.Signal)
 			return fmt.Errorf("%s ended by itself: %w", end.name, end.err)
 		case <-hup:
 			d.reload(ctx)
+		case <-start.C:
+			debug.FreeOSMemory() // an idle daemon allocates so little that the collector would not run for long
 		case <-dogs:
 			d.watchdog(ctx)
 		case <-ready.C:

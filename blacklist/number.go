@@ -31,12 +31,14 @@ type Entry struct {
 
 const maxNote = 255 // characters
 
-var numberForm = regexp.MustCompile(`^[0-9+*#]{1,32}$`)
+var numberForm = regexp.MustCompile(`^[0-9+*#]+$`)
+
+func isNumber(text string) bool { return len(text) <= 32 && numberForm.MatchString(text) }
 
 // clean returns a number without the blanks around it, or a *pbx.InvalidError.
 func clean(number string) (string, error) {
 	number = strings.TrimSpace(number)
-	if !numberForm.MatchString(number) {
+	if !isNumber(number) {
 		return "", &pbx.InvalidError{Field: "number", Reason: "must be 1 to 32 of the characters 0-9 + * #"}
 	}
 	return number, nil

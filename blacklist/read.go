@@ -57,7 +57,7 @@ func (n *Numbers) Get(ctx context.Context, number string) (Entry, error) {
 // Listed reports whether the table shuts a number, as it is written, out of all the ways given. A text that is no number
 // is not listed.
 func (n *Numbers) Listed(ctx context.Context, number string, ways Way) (bool, error) {
-	if !numberForm.MatchString(number) {
+	if !isNumber(number) {
 		return false, nil
 	}
 	var has Way

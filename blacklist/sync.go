@@ -138,7 +138,7 @@ func (n *Numbers) compare(ctx context.Context, trusted bool, out *outcome) (foun
 		out.entries += len(entries)
 		trees[i] = make(map[string]string, len(entries))
 		for _, e := range entries {
-			if numberForm.MatchString(e.Key) {
+			if isNumber(e.Key) {
 				trees[i][e.Key] = e.Value
 			} else {
 				out.ignored++

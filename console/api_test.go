@@ -19,7 +19,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/dialbridge/dialbridge/internal/httpd"
@@ -49,7 +48,7 @@ func newRig(t *testing.T, limit int) *rig {
 	r.sender = webhook.NewSenders(r.outbox, webhook.SenderOptions{Logger: log})
 	r.api = New(Options{Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
 	server, err := httpd.New(httpd.Options{
-		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Registry: prometheus.NewRegistry(), Logger: log,
+		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
 	})
 	r.must(err)
 	r.api.Mount(server)

@@ -13,8 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
@@ -53,7 +51,7 @@ func unconnected(f *testing.F) (*API, http.Handler) {
 	rules.RecordingsDirectory = f.TempDir()
 	api := NewAPI(APIOptions{Switch: sw, Numbers: numbers, Outbox: outbox, Failures: httpd.NewLimiter(20, time.Minute), Rules: rules, Now: time.Now, Logger: log})
 	server, err := httpd.New(httpd.Options{
-		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Registry: prometheus.NewRegistry(), Logger: log,
+		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
 	})
 	must(err)
 	api.Mount(server)

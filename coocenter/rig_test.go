@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/dialbridge/dialbridge/ami"
@@ -238,7 +237,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-		Registry: prometheus.NewRegistry(), Logger: log,
+		Logger:   log,
 	})
 	r.must(err)
 	r.api.Mount(server)

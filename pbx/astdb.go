@@ -15,13 +15,15 @@ type DBEntry struct{ Key, Value string }
 
 // familyName is what a family may be called. A slash would make part of it a key, and Asterisk looks for a tree with
 // SQL's LIKE.
-var familyName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var familyName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func isFamily(name string) bool { return len(name) <= 64 && familyName.MatchString(name) }
 
 // DBTree returns all entries of a family, none when it does not exist. Keys are without the family and may hold
 // slashes. Needs the privilege system or reporting, and command with an Asterisk that has no DBGetTree. Errors:
 // InvalidError, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) DBTree(ctx context.Context, family string) ([]DBEntry, error) {
-	if !familyName.MatchString(family) {
+	if !isFamily(family) {
 		return nil, &InvalidError{Field: "family", Reason: "not the name of a family"}
 	}
 	list, err := s.client.List(ctx, ami.NewAction("DBGetTree", "Family", family))
@@ -111,7 +113,7 @@ func (s *Switch) DBDel(ctx context.Context, family, key string) error {
 
 // dbKey refuses what Asterisk would read as another family or key than was meant.
 func dbKey(family, key string) error {
-	if !familyName.MatchString(family) {
+	if !isFamily(family) {
 		return &InvalidError{Field: "family", Reason: "not the name of a family"}
 	}
 	if key == "" || len(key) > 200 || strings.Contains(key, "/") {

@@ -88,7 +88,7 @@ func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 	defer s.mu.RUnlock()
 	rules := s.state.rules
 	for _, p := range []struct{ field, number string }{{"src", r.From}, {"dst", r.To}, {"callerid", cmp.Or(r.CallerID, r.From)}} {
-		if !rules.Allow.MatchString(p.number) || !dialable.MatchString(p.number) {
+		if !rules.Allow.MatchString(p.number) || !isDialable(p.number) {
 			return nil, "", &InvalidError{Field: p.field, Reason: "number may not be dialled"}
 		}
 	}
@@ -108,7 +108,9 @@ func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 }
 
 // dialable is what can stand in an action whatever the rules allow: no separators of Asterisk's.
-var dialable = regexp.MustCompile(`^[0-9A-Za-z*#+._-]{1,64}$`)
+var dialable = regexp.MustCompile(`^[0-9A-Za-z*#+._-]+$`)
+
+func isDialable(number string) bool { return len(number) <= 64 && dialable.MatchString(number) }
 
 // withTechnology lets the configured technology win over the one found out.
 func (r *Rules) withTechnology(device string) string {

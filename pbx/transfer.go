@@ -85,7 +85,7 @@ func (s *state) peerOf(ch *channel) *channel {
 
 // target checks the number to which a call is to go.
 func (s *Switch) target(ctx context.Context, rules *Rules, to string) error {
-	if !rules.Allow.MatchString(to) || !dialable.MatchString(to) {
+	if !rules.Allow.MatchString(to) || !isDialable(to) {
 		return &InvalidError{Field: "dst", Reason: "number may not be dialled"}
 	}
 	ok, err := s.Exists(ctx, rules.Context, to)

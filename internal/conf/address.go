@@ -11,18 +11,20 @@ import (
 )
 
 var (
-	hostForm   = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
+	hostForm   = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$`)
 	digitsForm = regexp.MustCompile(`^[0-9.]+$`)
 	schemeForm = regexp.MustCompile(`^([a-z]{1,12})://`)
 )
 
+// The lengths are asked apart, here and elsewhere: a counted repetition is compiled into as many copies.
+
 // isHost says whether the text is an IP address or may be a host name.
 func isHost(t string) bool {
 	if a, err := netip.ParseAddr(t); err == nil {
-		return a.Zone() == "" || wordForm.MatchString(a.Zone())
+		return a.Zone() == "" || isWord(a.Zone())
 	}
 	// 1.2.3 or 10.0.0.256 would go to the resolver as a name; it is a slip.
-	return hostForm.MatchString(t) && !digitsForm.MatchString(t)
+	return len(t) <= 253 && hostForm.MatchString(t) && !digitsForm.MatchString(t)
 }
 
 // host is an IP address or a host name without a port.

@@ -113,7 +113,7 @@ func (s *scanner) open(line string, number int) {
 
 // nameForm keeps a line that lacks its "=" in the right place, and may hold a
 // secret, from being shown as if it were a name.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,79}$`)
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 func (s *scanner) pair(line string, number int) {
 	name, value, found := strings.Cut(line, "=")
@@ -122,7 +122,7 @@ func (s *scanner) pair(line string, number int) {
 	case s.skip:
 	case !found:
 		s.fail(number, "", "the line has no =; write KEY = VALUE, [SECTION] or # COMMENT")
-	case !nameForm.MatchString(name):
+	case len(name) > 79 || !nameForm.MatchString(name):
 		s.fail(number, "", "what stands before the = is no name; write KEY = VALUE")
 	case !s.opened:
 		s.fail(number, shorten(name), "stands before the first section; write [general] above it")

@@ -29,12 +29,12 @@ type Receiver struct {
 	PoisonSpan     time.Duration
 }
 
-var receiverForm = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
+var receiverForm = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
 // openReceiver takes the head of a section [webhook NAME].
 func (s *scanner) openReceiver(name string, number int) {
 	switch {
-	case !receiverForm.MatchString(name):
+	case len(name) > 32 || !receiverForm.MatchString(name):
 		s.fail(number, "", "[%s %s]: is no name; write 1 to 32 letters, digits, dashes or underscores", webhookSection, shorten(name))
 	case name == "default":
 		s.fail(number, "", "[%s default]: is the name of the receiver of [general] URL; choose another", webhookSection)

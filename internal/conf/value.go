@@ -168,13 +168,15 @@ func reason(err error) string {
 
 func (v pattern) text() string { return (*v.target).String() }
 
-var wordForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,79}$`)
+var wordForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+func isWord(t string) bool { return len(t) <= 79 && wordForm.MatchString(t) }
 
 // word is a name that goes into Asterisk: a dialplan context, a Stasis application.
 type word struct{ target *string }
 
 func (v word) set(t string) error {
-	if !wordForm.MatchString(t) {
+	if !isWord(t) {
 		return wrong(t, "is no name", "1 to 79 letters, digits, dots, dashes or underscores")
 	}
 	*v.target = t

@@ -11,19 +11,21 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options is what a Server is made of.
 type Options struct {
-	Address    string               // host:port to listen on; port 0 takes a free one
-	TLSAddress string               // the same routes over TLS, "" = no TLS
-	Settings   Settings             // what may change later, see Server.Configure
-	Parts      []Part               // what /readyz asks, in this order
-	Registry   *prometheus.Registry // served by /metrics; the server adds its own collectors
+	Address    string   // host:port to listen on; port 0 takes a free one
+	TLSAddress string   // the same routes over TLS, "" = no TLS
+	Settings   Settings // what may change later, see Server.Configure
+	Parts      []Part   // what /readyz asks, in this order
+	Metrics    []Expose // what /metrics tells beside the server's own
 	Limits     Limits
 	Logger     *slog.Logger
 }
+
+// Expose adds metrics to a page. It may be called by several requests at once, and returns when ctx ends.
+type Expose func(ctx context.Context, e *Exposition)
 
 // Settings is what may be changed while the server runs.
 type Settings struct {

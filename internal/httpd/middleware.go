@@ -18,8 +18,8 @@ import (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
-		s.metrics.inFlight.Inc()
-		defer s.metrics.inFlight.Dec()
+		s.metrics.under(1)
+		defer s.metrics.under(-1)
 		if err := next(c); err != nil {
 			c.Error(err)
 		}

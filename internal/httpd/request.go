@@ -17,7 +17,7 @@ type requestIDKey struct{}
 
 type headKey struct{}
 
-var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // RequestID is the id of the request that ctx belongs to, "" outside of one. It
 // is the X-Request-Id of the answer.
@@ -54,7 +54,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		id := r.Header.Get(echo.HeaderXRequestID)
-		if !soundID.MatchString(id) {
+		if len(id) > 64 || !soundID.MatchString(id) {
 			id = rand.Text()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)

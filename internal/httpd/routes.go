@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 const (
@@ -26,10 +24,7 @@ func (s *Server) fixedRoutes() {
 		return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
 	})
 	s.echo.GET(pathReady, s.ready)
-	exposition := promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
-	})
-	s.echo.GET(pathMetrics, echo.WrapHandler(exposition), s.admitMetrics)
+	s.echo.GET(pathMetrics, s.serveMetrics, s.admitMetrics)
 }
 
 func (s *Server) admitMetrics(next echo.HandlerFunc) echo.HandlerFunc {

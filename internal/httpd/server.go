@@ -31,11 +31,7 @@ type Server struct {
 // New makes a server with the fixed routes. It listens only in Listen or Run.
 func New(o Options) (*Server, error) {
 	s := &Server{options: o, limits: o.Limits.withDefaults(), log: o.Logger, echo: echo.New(), lasting: map[string]bool{}}
-	m, err := newMetrics(o.Registry)
-	if err != nil {
-		return nil, fmt.Errorf("http metrics: %w", err)
-	}
-	s.metrics = m
+	s.metrics = newMetrics()
 	s.settings.Store(&o.Settings)
 	s.echo.JSONSerializer = plainJSON{}
 	s.echo.HTTPErrorHandler = s.renderError

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 )
 
@@ -27,7 +26,6 @@ func newServer(t testing.TB, change func(*Options)) *Server {
 	o := Options{
 		Address:  "127.0.0.1:0",
 		Settings: Settings{Allow: everywhere, MetricsAllow: everywhere},
-		Registry: prometheus.NewRegistry(),
 		Logger:   slog.New(slog.DiscardHandler),
 	}
 	if change != nil {

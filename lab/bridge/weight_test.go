@@ -42,8 +42,8 @@ func TestIdleWeight(t *testing.T) {
 	share := 100 * used.Seconds() / passed.Seconds()
 	rss := resident(t, d.Pid())
 	t.Logf("idle beside Asterisk 22: %.1f MiB resident, %.2f %% of a core", rss, share)
-	if rss >= 30 {
-		t.Errorf("%.1f MiB resident, want less than 30", rss)
+	if rss >= 20 {
+		t.Errorf("%.1f MiB resident, want less than 20", rss)
 	}
 	if share >= 0.5 {
 		t.Errorf("%.2f %% of a core, want less than 0.5", share)
