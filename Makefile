@@ -20,7 +20,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,8 +64,8 @@ cover: need-test ## run all tests and show how much of the code they reach
 	go test -timeout 15m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
-bench: need-build ## run the benchmarks of PKG (all)
-	go test -run '^$$' -bench . -benchmem $(PKG)
+bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
+	go test -p 1 -run '^$$' -bench . -benchmem -count=$(or $(COUNT),1) -timeout 2h $(PKG)
 
 demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
@@ -78,6 +78,9 @@ faults: need-test ## every fault that delivery survives, often, and a table (FAU
 
 soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
 	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)
+
+load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
+	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
 
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab

@@ -16,11 +16,15 @@ func consultRig(t *testing.T, bridges ...string) (*rig, *fake) {
 	f := newFake(t)
 	talking(f)
 	f.Handle("Getvar", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Value", "1") })
+	state := ringing
+	if len(bridges) > 1 {
+		state = "0" // nothing rings
+	}
 	f.Handle("Atxfer", func(s *amitest.Session, a ami.Action) {
 		s.Respond(a, "Success", "Message", "Atxfer successfully queued")
 		for _, b := range bridges {
-			s.Message(row("Newchannel", "Local/801@from-internal-1;1", "1.9", "1.1", ringing))
-			s.Message(row("BridgeEnter", "Local/801@from-internal-1;1", "1.9", "1.1", ringing, "BridgeUniqueid", "b3"))
+			s.Message(row("Newchannel", "Local/801@from-internal-1;1", "1.9", "1.1", state))
+			s.Message(row("BridgeEnter", "Local/801@from-internal-1;1", "1.9", "1.1", state, "BridgeUniqueid", "b3"))
 			s.Message(row("BridgeEnter", a.Get("Channel"), "1.2", "1.1", "6", "BridgeUniqueid", b))
 		}
 	})

@@ -70,8 +70,30 @@ type result struct {
 	rate, calls, events, pushed int
 	p50, p99, most              time.Duration
 	cpu                         float64 // percent of a core
-	idle, first, last, peak     float64 // MiB resident
+	idle, peak                  float64 // MiB resident
 	behind                      time.Duration
+	tenths                      []weight // of the span
+}
+
+// weight is what the program took in a stretch of time.
+type weight struct {
+	memory float64 // MiB resident, the most
+	cpu    float64 // percent of a core
+}
+
+// weigh looks at the program every 100 ms, for a tenth of the span ten times.
+func weigh(t testing.TB, pid int, span time.Duration) (list []weight) {
+	t.Helper()
+	for range 10 {
+		before, began, w := cpuTime(t, pid), time.Now(), weight{}
+		for time.Since(began) < span/10 {
+			w.memory = max(w.memory, resident(t, pid))
+			time.Sleep(100 * time.Millisecond)
+		}
+		w.cpu = 100 * (cpuTime(t, pid) - before).Seconds() / time.Since(began).Seconds()
+		list = append(list, w)
+	}
+	return list
 }
 
 // runLoad makes rate calls a second for a while and waits until the receiver has everything.
@@ -88,22 +110,10 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 	before, began := cpuTime(t, d.Pid()), time.Now()
 	total := int(float64(rate) * span.Seconds())
 	res.calls, res.events = total, total*c.Events
-	stop := make(chan struct{})
 	weighed := make(chan struct{})
 	go func() {
 		defer close(weighed)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			case <-time.After(500 * time.Millisecond):
-				m := resident(t, d.Pid())
-				res.peak, res.last = max(res.peak, m), m
-				if time.Since(began) < span/4 {
-					res.first = m
-				}
-			}
-		}
+		res.tenths = weigh(t, d.Pid(), span)
 	}()
 	sendAll(srv, w, c, rate, total)
 	res.cpu = 100 * (cpuTime(t, d.Pid()) - before).Seconds() / time.Since(began).Seconds()
@@ -112,8 +122,10 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 		time.Sleep(time.Millisecond)
 	}
 	res.behind = time.Since(ended)
-	close(stop)
 	<-weighed
+	for _, tenth := range res.tenths {
+		res.peak = max(res.peak, tenth.memory)
+	}
 	res.p50, res.p99, res.most = w.percentiles()
 	res.pushed = w.events
 	if n := w.done(); n != total || w.disorder > 0 || w.twice > 0 {
@@ -198,8 +210,8 @@ func start(t testing.TB, srv *amitest.Server, w *watcher) *bridge.Daemon {
 // TestLoad lets an Asterisk that makes calls all the time push through the real program to a receiver that answers after 5 ms.
 func TestLoad(t *testing.T) {
 	var table strings.Builder
-	fmt.Fprintf(&table, "%8s %8s %9s %9s %8s %8s %8s %7s %7s %7s %7s %7s %7s\n", "calls/s", "calls", "AMI ev/s", "pushed/s", "p50 ms", "p99 ms", "max ms",
-		"CPU %", "idle M", "first M", "last M", "peak M", "behind")
+	fmt.Fprintf(&table, "%8s %8s %9s %9s %8s %8s %8s %7s %7s %7s %7s\n", "calls/s", "calls", "AMI ev/s", "pushed/s", "p50 ms", "p99 ms", "max ms",
+		"CPU %", "start M", "peak M", "behind")
 	for text := range strings.SplitSeq(*rates, ",") {
 		rate, err := strconv.Atoi(text)
 		if err != nil {
@@ -208,8 +220,13 @@ func TestLoad(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			r := runLoad(t, rate, *span)
 			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-			fmt.Fprintf(&table, "%8d %8d %9.0f %9.0f %8.1f %8.1f %8.1f %7.1f %7.1f %7.1f %7.1f %7.1f %7.2f\n", r.rate, r.calls, float64(r.events)/span.Seconds(),
-				float64(r.pushed)/span.Seconds(), ms(r.p50), ms(r.p99), ms(r.most), r.cpu, r.idle, r.first, r.last, r.peak, r.behind.Seconds())
+			fmt.Fprintf(&table, "%8d %8d %9.0f %9.0f %8.1f %8.1f %8.1f %7.1f %7.1f %7.1f %7.2f\n", r.rate, r.calls, float64(r.events)/span.Seconds(),
+				float64(r.pushed)/span.Seconds(), ms(r.p50), ms(r.p99), ms(r.most), r.cpu, r.idle, r.peak, r.behind.Seconds())
+			fmt.Fprint(&table, "         by tenths, MiB and % of a core:")
+			for _, w := range r.tenths {
+				fmt.Fprintf(&table, " %.0f/%.0f", w.memory, w.cpu)
+			}
+			fmt.Fprintln(&table)
 			if r.peak >= 60 {
 				t.Errorf("%.1f MiB resident, want less than 60", r.peak)
 			}
