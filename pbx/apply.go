@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -123,10 +124,17 @@ func (c *Channel) asked(exten string) {
 }
 
 func (s *state) newChannel(m ami.Message) {
-	if isPseudo(m.Get("Channel")) || m.Get("Uniqueid") == "" || s.touch(m) != nil {
+	if isPseudo(m.Get("Channel")) || m.Get("Uniqueid") == "" || s.touch(m) != nil || s.isPast(m) {
 		return
 	}
 	s.addChannel(channelFrom(m, s.at))
+}
+
+// isPast reports whether a new channel belongs to a call whose end was told, from Asterisk's own record of it: where the machine is
+// busy, events may come behind the record that was written after them.
+func (s *state) isPast(m ami.Message) bool {
+	linked := cmp.Or(m.Get("Linkedid"), m.Get("Uniqueid"))
+	return s.linked[linked] == nil && (s.ended[linked] != nil || s.ended[m.Get("Uniqueid")] != nil)
 }
 
 func (s *state) update(m ami.Message) { s.touch(m) }

@@ -141,6 +141,61 @@ func TestTalkedInAGap(t *testing.T) {
 	}
 }
 
+// TestRecordBeforeTheEvents: where the machine is busy the record of a call may be found in the file before its events come. It has one
+// end and one account, and nothing is told behind them.
+func TestRecordBeforeTheEvents(t *testing.T) {
+	d := newDesk(t)
+	d.st.seen = d.at
+	d.pass(10)
+	stamp := d.at.UTC().Format(cdrTime)
+	d.st.reconcile(&snapshot{cdrs: cdrManager, hasChannels: true, records: []CDR{{
+		UniqueID: "1.1", Source: "802", Destination: "801", Channel: "PJSIP/802-1", DestinationChannel: "PJSIP/801-2", LastApplication: "Dial",
+		Start: stamp, End: stamp, Disposition: "BUSY",
+	}}}, fates{}, d.at)
+	told := func() (kinds []string) {
+		for _, o := range d.st.out {
+			kinds = append(kinds, fmt.Sprintf("%T", o.Event))
+		}
+		return kinds
+	}
+	before := told()
+	c, g := leg("PJSIP/802-1", "1.1", "1.1", "internal", "801", "802", "4"), leg("PJSIP/801-2", "1.2", "1.1", "internal", "", "801", "5")
+	d.apply("Newchannel", c...)
+	d.apply("Newchannel", g...)
+	d.apply("DialBegin", rung("PJSIP/802-1", "1.1", "PJSIP/801-2", "1.2", "1.1", "801")...)
+	d.apply("DialEnd", rung("PJSIP/802-1", "1.1", "PJSIP/801-2", "1.2", "1.1", "801", "DialStatus", "BUSY")...)
+	d.apply("Hangup", append(g, "Cause", "17")...)
+	d.apply("Hangup", append(c, "Cause", "17")...)
+	d.want("told", fmt.Sprint(told()), fmt.Sprint(before))
+	if a := d.closed(); a.ID != "1.1" || len(d.st.calls)+len(d.st.channels)+len(d.st.owners) != 0 {
+		t.Errorf("account of %q; %d calls, %d channels left", a.ID, len(d.st.calls), len(d.st.channels))
+	}
+}
+
+// TestRecordOfACallThatGoesOn: a call that began in a gap, has a record and is still on is not over.
+func TestRecordOfACallThatGoesOn(t *testing.T) {
+	d := newDesk(t)
+	d.st.seen = d.at
+	d.pass(10)
+	stamp := d.at.UTC().Format(cdrTime)
+	c := leg("PJSIP/802-1", "1.1", "1.1", "internal", "801", "802", "6")
+	d.st.reconcile(&snapshot{
+		cdrs: cdrManager, hasChannels: true,
+		channels: []ami.Message{amitest.NewEvent("CoreShowChannel", append(c, "Application", "Dial", "Duration", "00:00:05")...)},
+		records:  []CDR{{UniqueID: "1.1", Source: "802", Destination: "801", Channel: "PJSIP/802-1", LastApplication: "Dial", Start: stamp, End: stamp}},
+	}, fates{}, d.at)
+	for _, o := range d.st.out {
+		switch o.Event.(type) {
+		case CallEnded, CallClosed:
+			t.Errorf("told: %T", o.Event)
+		}
+	}
+	d.apply("Hangup", append(c, "Cause", "16")...)
+	if a := d.closed(); a.ID != "1.1" {
+		t.Errorf("account of %q", a.ID)
+	}
+}
+
 // TestParkedDoNotTalk: the parked share one bridge and do not hear each other, also in the picture of a new process.
 func TestParkedDoNotTalk(t *testing.T) {
 	d := newDesk(t)

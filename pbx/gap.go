@@ -111,7 +111,7 @@ func (g *gap) tellUnseen(s *state) {
 	var ids []CallID
 	for _, r := range g.unseen {
 		id := CallID(r.UniqueID)
-		if slices.Contains(ids, id) {
+		if slices.Contains(ids, id) || s.owners[r.UniqueID] != nil { // a call may have a record and go on
 			continue
 		}
 		ids = append(ids, id)
@@ -163,6 +163,7 @@ func (g *gap) unseenCall(s *state, id CallID) Account {
 func (s *state) tellUnseen(a Account) {
 	first := Channel{ID: string(a.ID), Linked: string(a.ID), Caller: Party{Number: a.Caller}, Connected: Party{Number: a.Called}, Dialled: a.Called, Created: a.Start}
 	s.emit(CallEnded{Call: Call{ID: a.ID, First: first, Direction: a.Direction, Started: a.Start}, Synthetic: true})
+	s.remember(&finished{call: a.ID, direction: a.Direction, at: s.at, ids: []string{string(a.ID)}})
 	s.tellAccount(a)
 }
 

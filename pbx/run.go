@@ -246,8 +246,8 @@ func (r *run) replay(st *state) {
 func (r *run) rebuild(st *state, snap *snapshot) {
 	usable := snap.hasChannels && snap.hasHints
 	refresh := r.synced && !r.doubt // asked for on a link whose events were never interrupted
-	if refresh {
-		snap.hasChannels = false
+	if refresh {                    // nothing was missed, and a record may be written before the events of its call are sent
+		snap.hasChannels, snap.records, snap.hasPlace = false, nil, false
 	}
 	r.doubt = false
 	snap.began = r.began

@@ -41,6 +41,8 @@ type soak struct {
 	left  int
 	next  int  // numbers the callers from outside
 	still bool // nobody may begin a call
+	dials int  // calls that were begun and that Asterisk has not taken
+	link  sync.Mutex
 	desks []*phone.Phone
 }
 
@@ -143,6 +145,9 @@ func pick(r *rand.Rand, most int) time.Duration {
 // call makes one call, which lasts as long as patience at most, and counts it when Asterisk has taken it.
 func (s *soak) call(p *phone.Phone, number, caller string, patience time.Duration) {
 	c, err := p.DialWith(s.ctx, number, phone.DialOptions{Number: caller})
+	s.mu.Lock()
+	s.dials--
+	s.mu.Unlock()
 	if err != nil {
 		s.Errorf("%s calls %s: %v", caller, number, err)
 		return
@@ -168,6 +173,7 @@ func (s *soak) take() bool {
 		free, more := !s.still, s.left > 0
 		if free && more {
 			s.left--
+			s.dials++
 		}
 		s.mu.Unlock()
 		if free {
@@ -184,23 +190,26 @@ func (s *soak) cutAgainAndAgain(ctx context.Context) {
 	for n := 1; ; n++ {
 		select {
 		case <-time.After(time.Second + pick(r, 4000)):
-			s.mu.Lock()
-			still := s.still
-			s.mu.Unlock()
-			switch {
-			case still:
-			case n%5 == 0:
-				s.tap.goDeaf()
-			case n%5 == 1 && n > 1:
-				if _, err := s.lab.CLI(ctx, "core reload"); err != nil && ctx.Err() == nil {
-					s.Errorf("reload: %v", err)
-				}
-			default:
-				s.tap.cut()
-			}
+			s.disturb(ctx, n)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func (s *soak) disturb(ctx context.Context, n int) {
+	s.link.Lock()
+	defer s.link.Unlock()
+	switch {
+	case ctx.Err() != nil:
+	case n%5 == 0:
+		s.tap.goDeaf()
+	case n%5 == 1 && n > 1:
+		if _, err := s.lab.CLI(ctx, "core reload"); err != nil && ctx.Err() == nil {
+			s.Errorf("reload: %v", err)
+		}
+	default:
+		s.tap.cut()
 	}
 }
 
@@ -222,6 +231,13 @@ func (s *soak) restartOnce(ctx context.Context) {
 	}
 	s.hold(true)
 	defer s.hold(false)
+	s.link.Lock() // nothing else disturbs it meanwhile
+	defer s.link.Unlock()
+	for begun := 1; begun > 0; s.wait(50 * time.Millisecond) {
+		s.mu.Lock()
+		begun = s.dials
+		s.mu.Unlock()
+	}
 	ready := func() error { return s.d.Ready(s.within(startTime)) }
 	for _, step := range []func() error{ready, func() error { return s.lab.Kill(s.ctx) }, func() error { return s.lab.Boot(s.ctx) }, ready, s.registered} {
 		if err := step(); err != nil {
