@@ -26,7 +26,7 @@ func TestPages(t *testing.T) {
 	for size := 1; size <= 11; size++ {
 		var got []string
 		f := Filter{Ways: Outbound, Exact: true, Contains: "55", Limit: size}
-		for {
+		for range len(want) + 1 { // the last page is empty
 			page, err := r.numbers.List(r.ctx, f)
 			must(t, err)
 			if len(page) == 0 {
