@@ -66,7 +66,10 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if d.cfg.ARI.Username != "" {
 		d.ari = ari.New(ariOptions(d.cfg))
 	}
-	if d.sw, err = pbx.New(ctx, pbx.Options{Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), Keep: d.cfg.Store.Keep, CDRCSV: d.cfg.Calls.CDRCSV, Logger: d.log}); err != nil {
+	if d.sw, err = pbx.New(ctx, pbx.Options{
+		Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), Keep: d.cfg.Store.Keep, CDRCSV: d.cfg.Calls.CDRCSV,
+		Barred: blacklist.Barred(d.db), Logger: d.log,
+	}); err != nil {
 		return err
 	}
 	if d.outbox, err = webhook.NewOutbox(ctx, d.db, webhook.OutboxOptions{Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {

@@ -21,6 +21,9 @@ const (
 	checked   = "02188880001" // a DID whose dialplan asks BLACKLIST(), to phone 801
 	unchecked = "02188880006" // one that does not, to phone 805
 	spam      = "02155559999"
+
+	barred = "02166669999" // by a route whose dialplan asks DB_EXISTS(blacklist_out/...)
+	direct = "12166669999" // by one that does not
 )
 
 // scene is a black list beside a real Asterisk.
@@ -61,11 +64,25 @@ func (s *scene) cli(command string) string {
 	return text
 }
 
-// call calls in and returns how it ended: the SIP status and cause, or "rings".
+// call calls in and returns how it ended: the SIP status, or "rings".
 func (s *scene) call(did, number string) string {
 	s.Helper()
 	c, err := s.out.DialWith(s.ctx, did, phone.DialOptions{Number: number})
 	must(s, err)
+	return s.outcome(c)
+}
+
+// dial calls out and returns how it ended, as call does.
+func (s *scene) dial(p *phone.Phone, number string) string {
+	s.Helper()
+	c, err := p.Dial(s.ctx, number)
+	must(s, err)
+	return s.outcome(c)
+}
+
+// outcome waits until a call rings, and then gives it up, or has ended.
+func (s *scene) outcome(c *phone.Call) string {
+	s.Helper()
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	rings := make(chan bool, 1)
@@ -145,6 +162,64 @@ func TestGuardRefuses(t *testing.T) {
 		}
 		s.rig.numbers.Configure(false)
 		if got := s.call(unchecked, spam); got != "rings" {
+			t.Errorf("guard is off: %s", got)
+		}
+	})
+}
+
+// TestDialplanRefusesTheWayOut is the way without the daemon's help at the time of the call.
+func TestDialplanRefusesTheWayOut(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		s := newScene(t, version, rigOptions{})
+		p := s.phones("801")
+		s.out.Behave(phone.Behaviour{Never: true})
+		if got := s.dial(p, barred); got != "rings" {
+			t.Errorf("before: %s", got)
+		}
+		must(t, s.rig.numbers.Add(s.ctx, barred, Outbound, ""))
+		if got := s.cli("database show blacklist_out"); !strings.Contains(got, "/blacklist_out/"+barred) {
+			t.Errorf("AstDB: %s", got)
+		}
+		s.rig.stop()
+		if got := s.dial(p, barred); got != "403" {
+			t.Errorf("listed, and the daemon has ended: %s", got)
+		}
+		if got := s.dial(p, barred+"0"); got != "rings" {
+			t.Errorf("another number: %s", got)
+		}
+		if got := s.call(checked, barred); got != "rings" {
+			t.Errorf("the other way: %s", got)
+		}
+	})
+}
+
+// TestGuardRefusesTheWayOut is a dialplan that does not ask.
+func TestGuardRefusesTheWayOut(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		s := newScene(t, version, rigOptions{guard: true})
+		p := s.phones("801")
+		s.out.Behave(phone.Behaviour{Never: true})
+		must(t, s.rig.numbers.Add(s.ctx, direct, Outbound, ""))
+		for range 3 {
+			c, err := p.Dial(s.ctx, direct)
+			must(t, err)
+			end, err := c.Ended(s.ctx) // it may have rung for a moment
+			must(t, err)
+			if end.Code != 403 {
+				t.Errorf("listed: %v", end)
+			}
+		}
+		if got := s.dial(p, direct+"0"); got != "rings" {
+			t.Errorf("not listed: %s", got)
+		}
+		must(t, s.rig.numbers.Add(s.ctx, direct, Inbound, ""))
+		must(t, s.rig.numbers.Remove(s.ctx, direct, Outbound))
+		if got := s.dial(p, direct); got != "rings" {
+			t.Errorf("listed the other way only: %s", got)
+		}
+		must(t, s.rig.numbers.Set(s.ctx, direct, Outbound))
+		s.rig.numbers.Configure(false)
+		if got := s.dial(p, direct); got != "rings" {
 			t.Errorf("guard is off: %s", got)
 		}
 	})

@@ -36,7 +36,7 @@ func TestIndexes(t *testing.T) {
 	fill(t, r, 100, 1)
 	for _, query := range []string{
 		sides()[0].sql(waitingRows), sides()[1].sql(waitingRows),
-		`SELECT inbound + 2 * outbound FROM blacklist_numbers WHERE number = ?1`, pendingCount,
+		waysOf, pendingCount,
 	} {
 		var plan []string
 		must(t, each(r.ctx, r.store.Reader(), func(row *sql.Rows) error {

@@ -50,5 +50,24 @@
 // number that the trunk showed at the beginning of the call, before any rewriting by the dialplan, and the calls that
 // begin in the inbound contexts of the switch. It ends a call before it is answered or not at all: a caller who got
 // through while the link was down is not cut off. It does not see a call of an analogue line whose number comes
-// after the first ring, nor, with chan_sip, one that comes in for the extension s. Outbound calls are left to the dialplan.
+// after the first ring, nor, with chan_sip, one that comes in for the extension s.
+//
+// It ends a call that a phone of an extension begins to a listed number in the same way. It sees the number that the phone
+// sent, with the digit that gets a line, if there is one: list the number as phones dial it. The called phone may ring
+// for a moment, because the dialplan does not wait for the guard. A call that goes on to a listed number later, by a transfer on
+// the phone or by a forwarding, is left to the dialplan.
+//
+// # Our own dialling
+//
+// What the daemon dials itself (pbx.Switch.Dial, Transfer, Consult) is refused by the table with *pbx.BarredError before
+// anything is sent, whether the guard is on or not: Barred is what pbx.Options.Barred asks. An extension is called though it is
+// listed; so does the guard: what is barred is the way out.
+//
+// # For a dialect
+//
+// A dialect that has one flag for the direction uses: Add for an entry, which adds to the ways a number has (Inbound
+// and then Outbound is Both; Inbound where there is Both changes nothing); Remove with the way it was given, or with Both where it was
+// given none, which leaves the other half of Both; Set for a replacement; and List with Filter{Ways, Exact, Contains, After,
+// Limit} for an exact flag, a part of the number, and a page. A dialect that knows calls from a number only uses Inbound
+// everywhere, without Exact, and never sees or changes the other way.
 package blacklist

@@ -16,8 +16,11 @@ func (n *Numbers) watch(ctx context.Context) {
 	var refusals sync.WaitGroup
 	defer refusals.Wait()
 	check := func(c pbx.Call) {
-		if n.guard.Load() && refusable(c) {
-			refusals.Go(func() { n.refuse(ctx, c) })
+		if !n.guard.Load() {
+			return
+		}
+		if number, way := n.suspect(c); way != 0 {
+			refusals.Go(func() { n.refuse(ctx, c, number, way) })
 		}
 	}
 	for {
@@ -54,23 +57,37 @@ const (
 	stateUp   = "6"
 )
 
-// refusable reports whether a call comes from outside, for certain, and was not answered. The first channel must be
-// the one that named the call, and must not have been made by Asterisk: a call that a command dials out over the trunk
-// begins in the trunk's context too, but it asks for no number.
+// suspect returns the number for which a call may be ended, and the way in which that must be listed; way 0 is none.
+func (n *Numbers) suspect(c pbx.Call) (number string, way Way) {
+	switch {
+	case !refusable(c):
+	case c.Direction == pbx.Inbound && c.First.Caller.Number != "":
+		return c.First.Caller.Number, Inbound
+	case c.Direction != pbx.Inbound:
+		if number = n.sw.DialledOut(c); number != "" {
+			return number, Outbound
+		}
+	}
+	return "", 0
+}
+
+// refusable reports whether a call was begun by its first channel, for certain, and was not answered. The first channel
+// must be the one that named the call, and must not have been made by Asterisk: a call that a command dials out over the
+// trunk begins in the trunk's context too, but it asks for no number.
 func refusable(c pbx.Call) bool {
 	f := c.First
-	return c.Direction == pbx.Inbound && f.ID == string(c.ID) && !f.Called && !f.Local() && f.Caller.Number != "" &&
+	return f.ID == string(c.ID) && !f.Called && !f.Local() &&
 		(f.State == stateRing || f.Exten != "" && f.Exten != "s") &&
 		f.State != stateUp && f.Answered.IsZero()
 }
 
-// refuse ends a call if its caller is listed.
-func (n *Numbers) refuse(ctx context.Context, c pbx.Call) {
+// refuse ends a call if the number is listed for the way.
+func (n *Numbers) refuse(ctx context.Context, c pbx.Call, number string, way Way) {
 	ctx, cancel := context.WithTimeout(ctx, refusalTime)
 	defer cancel()
-	listed, err := n.Listed(ctx, c.First.Caller.Number, Inbound)
+	listed, err := n.Listed(ctx, number, way)
 	if err != nil {
-		n.log.ErrorContext(ctx, "caller could not be looked up in the black list", "call", c.ID, "error", err)
+		n.log.ErrorContext(ctx, "number of a call could not be looked up in the black list", "call", c.ID, "error", err)
 		return
 	}
 	if !listed {

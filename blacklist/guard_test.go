@@ -12,37 +12,91 @@ import (
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
-func TestRefusable(t *testing.T) {
+func TestSuspect(t *testing.T) {
+	r := newRig(t, rigOptions{idle: true})
 	at := time.Now()
-	call := func(change func(*pbx.Call)) pbx.Call {
-		c := pbx.Call{ID: "1.1", Direction: pbx.Inbound, First: pbx.Channel{
-			ID: "1.1", Name: "PJSIP/trunk-1", State: "4", Caller: pbx.Party{Number: "5551"}, Context: "from-trunk", Exten: "123456",
-		}}
-		change(&c)
-		return c
-	}
-	for name, c := range map[string]struct {
-		want   bool
-		change func(*pbx.Call)
-	}{
-		"from the trunk":           {true, func(*pbx.Call) {}},
-		"chan_sip":                 {true, func(c *pbx.Call) { c.First.State = "0" }},
-		"analogue line":            {true, func(c *pbx.Call) { c.First.Exten = "s" }},
-		"dialled by a command":     {false, func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "s" }},
-		"without an extension":     {false, func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "" }},
-		"answered":                 {false, func(c *pbx.Call) { c.First.State = "6" }},
-		"answered long ago":        {false, func(c *pbx.Call) { c.First.Answered = at }},
-		"internal":                 {false, func(c *pbx.Call) { c.Direction = pbx.Internal }},
-		"outbound":                 {false, func(c *pbx.Call) { c.Direction = pbx.Outbound }},
-		"number withheld":          {false, func(c *pbx.Call) { c.First.Caller.Number = "" }},
-		"another channel is known": {false, func(c *pbx.Call) { c.First.ID = "1.2" }},
-		"a leg that was rung":      {false, func(c *pbx.Call) { c.First.Called = true }},
-		"through a Local channel":  {false, func(c *pbx.Call) { c.First.Name = "Local/123456@from-trunk-1;1" }},
+	inbound := pbx.Call{ID: "1.1", Direction: pbx.Inbound, First: pbx.Channel{
+		ID: "1.1", Name: "PJSIP/trunk-1", State: "4", Caller: pbx.Party{Number: "5551"}, Context: "from-trunk", Exten: "123456", Dialled: "123456",
+	}}
+	outbound := pbx.Call{ID: "1.1", Direction: pbx.Outbound, First: pbx.Channel{
+		ID: "1.1", Name: "PJSIP/801-1", State: "4", Caller: pbx.Party{Number: "801"}, Context: "from-internal", Exten: "5552", Dialled: "5552",
+	}}
+	for name, change := range map[string]func(*pbx.Call){
+		"as it is":                 func(*pbx.Call) {},
+		"chan_sip":                 func(c *pbx.Call) { c.First.State = "0" },
+		"analogue line":            func(c *pbx.Call) { c.First.Exten = "s" },
+		"dialled by a command":     func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "s" },
+		"without an extension":     func(c *pbx.Call) { c.First.State, c.First.Exten = "0", "" },
+		"answered":                 func(c *pbx.Call) { c.First.State = "6" },
+		"answered long ago":        func(c *pbx.Call) { c.First.Answered = at },
+		"internal":                 func(c *pbx.Call) { c.Direction = pbx.Internal },
+		"number withheld":          func(c *pbx.Call) { c.First.Caller.Number = "" },
+		"another channel is known": func(c *pbx.Call) { c.First.ID = "1.2" },
+		"a leg that was rung":      func(c *pbx.Call) { c.First.Called = true },
+		"through a Local channel":  func(c *pbx.Call) { c.First.Name = "Local/123456@from-trunk-1;1" },
+		"to an extension":          func(c *pbx.Call) { c.First.Dialled = "802" },
+		"nothing dialled":          func(c *pbx.Call) { c.First.Dialled = "" },
+		"another line":             func(c *pbx.Call) { c.First.Name = "PJSIP/gateway-1" },
 	} {
-		if got := refusable(call(c.change)); got != c.want {
-			t.Errorf("%s: %v", name, got)
+		want := map[string][2]string{
+			"as it is": {"5551", "5552"}, "chan_sip": {"5551", "5552"}, "analogue line": {"5551", "5552"}, "internal": {"", "5552"},
+			"number withheld": {"", "5552"}, "to an extension": {"5551", ""}, "nothing dialled": {"5551", ""}, "another line": {"5551", ""},
+		}[name]
+		for i, call := range []pbx.Call{inbound, outbound} {
+			change(&call)
+			number, way := r.numbers.suspect(call)
+			if number != want[i] || number != "" && way != []Way{Inbound, Outbound}[i] || number == "" && way != 0 {
+				t.Errorf("%s, call %d: number %q way %d, want %q", name, i, number, way, want[i])
+			}
 		}
 	}
+}
+
+// TestGuardOfTheWayOut lets phones dial many numbers and counts which calls are refused.
+func TestGuardOfTheWayOut(t *testing.T) {
+	a := newAsterisk(t)
+	hangUps(a)
+	r := newRig(t, rigOptions{link: a.Options(), guard: true})
+	r.compared()
+	for number, ways := range map[string]Way{"02155501": Inbound, "02155502": Outbound, "02155503": Both, "118": Outbound, "1180": Outbound} {
+		must(t, r.numbers.Add(r.ctx, number, ways, ""))
+	}
+	dials(a, "1.1", "PJSIP/801", "02155501") // shut out of the other way only
+	dials(a, "1.2", "PJSIP/801", "002155502")
+	dials(a, "1.3", "PJSIP/801", "0215550")
+	dials(a, "1.4", "PJSIP/801", "118") // an extension
+	dials(a, "1.5", "PJSIP/gateway", "02155502")
+	dials(a, "1.6", "PJSIP/801", "02155502")
+	dials(a, "1.7", "SIP/802", "02155503")
+	dials(a, "1.8", "PJSIP/801", "1180")
+	for range 3 {
+		a.Wait("Hangup")
+	}
+	r.numbers.Configure(false)
+	dials(a, "2.1", "PJSIP/801", "02155502")
+	until(t, "the call to be in the picture", func() bool {
+		calls, err := r.sw.Calls()
+		return err == nil && slices.ContainsFunc(calls, func(c pbx.Call) bool { return c.ID == "2.1" })
+	})
+	must(t, r.numbers.Remove(r.ctx, "02155502", Outbound))
+	r.numbers.Configure(true)
+	dials(a, "2.2", "PJSIP/801", "02155502")
+	dials(a, "2.3", "PJSIP/801", "02155503")
+	a.Wait("Hangup")
+	r.stop()
+	if got := refused(a); got != "1.6 1.7 1.8 2.3" {
+		t.Errorf("refused: %s", got)
+	}
+	if cause := a.Received("Hangup")[0].Get("Cause"); cause != "21" {
+		t.Errorf("cause %s", cause)
+	}
+}
+
+// dials tells of a phone, or of another line, that dials.
+func dials(a *asterisk, id, device, number string) {
+	a.Event("Newchannel", "Channel", device+"-"+id, "ChannelState", "4", "ChannelStateDesc", "Ring", "CallerIDNum", "801",
+		"CallerIDName", "<unknown>", "ConnectedLineNum", "<unknown>", "Context", "from-internal", "Exten", number, "Priority", "1",
+		"Uniqueid", id, "Linkedid", id)
 }
 
 // TestGuard lets calls of many numbers in and counts who is refused.

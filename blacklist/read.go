@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
@@ -14,18 +15,30 @@ import (
 type Filter struct {
 	Ways     Way    // shut out of at least these ways
 	Exact    bool   // and of no others
-	Contains string // the number has this in it
+	Contains string // the number has this in it, letter by letter: no character is a wildcard
+	After    string // only numbers that come after this one: the last of the page before
+	Limit    int    // of numbers returned, 0 = all
 }
 
 const columns = `SELECT number, uuid, note, created_at, inbound + 2 * outbound FROM blacklist_numbers WHERE (inbound = 1 OR outbound = 1)`
 
-// List returns listed numbers in their order. AstDB is compared first, for at most two seconds, so that what was entered
-// on a phone is among them; when that is not possible the table is listed as it is.
+// page lists some of them.
+const page = columns + `
+	AND (inbound + 2 * outbound) & ?1 = ?1 AND (NOT ?2 OR inbound + 2 * outbound = ?1) AND (?3 = '' OR instr(number, ?3) > 0)
+	AND number > ?4 ORDER BY number LIMIT ?5`
+
+// List returns listed numbers in the order of their characters. AstDB is compared first, for at most two seconds, so that
+// what was entered on a phone is among them; when that is not possible, and for a page after another one, the table is listed as it
+// is. Pages by After skip and repeat no number that is listed all the while.
 func (n *Numbers) List(ctx context.Context, f Filter) ([]Entry, error) {
-	_ = n.Refresh(ctx) // what keeps Asterisk from answering is in Status
-	rows, err := n.store.Reader().QueryContext(ctx, columns+`
-		AND (inbound + 2 * outbound) & ?1 = ?1 AND (NOT ?2 OR inbound + 2 * outbound = ?1) AND (?3 = '' OR instr(number, ?3) > 0)
-		ORDER BY number`, f.Ways, f.Exact, f.Contains)
+	if f.After == "" {
+		_ = n.Refresh(ctx) // what keeps Asterisk from answering is in Status
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	rows, err := n.store.Reader().QueryContext(ctx, page, f.Ways, f.Exact, f.Contains, f.After, limit)
 	if err != nil {
 		return nil, fmt.Errorf("black list: %w", err)
 	}
@@ -57,11 +70,26 @@ func (n *Numbers) Get(ctx context.Context, number string) (Entry, error) {
 // Listed reports whether the table shuts a number, as it is written, out of all the ways given. A text that is no number
 // is not listed.
 func (n *Numbers) Listed(ctx context.Context, number string, ways Way) (bool, error) {
+	return isListedFor(ctx, n.store, number, ways)
+}
+
+// Barred makes what pbx.Options.Barred asks: whether the table shuts a number out of being called. It needs no Numbers, because
+// the switch is made first; the table must be there when the switch is asked to dial.
+func Barred(store *sqlite.DB) func(ctx context.Context, number string) (bool, error) {
+	return func(ctx context.Context, number string) (bool, error) {
+		return isListedFor(ctx, store, number, Outbound)
+	}
+}
+
+// waysOf is answered for each call.
+const waysOf = `SELECT inbound + 2 * outbound FROM blacklist_numbers WHERE number = ?1`
+
+func isListedFor(ctx context.Context, store *sqlite.DB, number string, ways Way) (bool, error) {
 	if !isNumber(number) {
 		return false, nil
 	}
 	var has Way
-	err := n.store.Reader().QueryRowContext(ctx, `SELECT inbound + 2 * outbound FROM blacklist_numbers WHERE number = ?`, number).Scan(&has)
+	err := store.Reader().QueryRowContext(ctx, waysOf, number).Scan(&has)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

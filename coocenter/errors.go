@@ -30,11 +30,14 @@ func success(c echo.Context, message string, data any) error {
 // there.
 func failure(err error, notFound string) error {
 	var invalid *pbx.InvalidError
+	var barred *pbx.BarredError
 	var refused *pbx.RefusedError
 	e := &httpd.Error{Status: http.StatusInternalServerError, Message: "internal error", Err: err}
 	switch {
 	case errors.As(err, &invalid):
 		e.Status, e.Message = http.StatusBadRequest, invalid.Error()
+	case errors.As(err, &barred):
+		e.Status, e.Message = http.StatusForbidden, barred.Error()
 	case errors.Is(err, pbx.ErrNotFound):
 		e.Status, e.Message = http.StatusNotFound, notFound
 	case errors.Is(err, pbx.ErrNoCall):

@@ -224,7 +224,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	options := f.Options()
 	options.Want, options.Logger = pbx.Wanted, log
 	client := ami.New(options)
-	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Keep: forEver, Logger: log})
+	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Keep: forEver, Barred: blacklist.Barred(db), Logger: log})
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
 	r.must(err)

@@ -52,11 +52,14 @@ type DialRequest struct {
 }
 
 // Dial starts a call and returns its id at once; how it goes on is told by events of that call. Errors: InvalidError,
-// ErrNotFound (no such extension, or no such number in the context), ErrNotRegistered, ErrOffline, ErrUnknown,
+// BarredError, ErrNotFound (no such extension, or no such number in the context), ErrNotRegistered, ErrOffline, ErrUnknown,
 // ErrForbidden, RefusedError.
 func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 	rules, device, err := s.dialable(r)
 	if err != nil {
+		return "", err
+	}
+	if err := cmp.Or(s.mayCall(ctx, rules, "src", r.From), s.mayCall(ctx, rules, "dst", r.To)); err != nil {
 		return "", err
 	}
 	if !rules.isExten(r.From) {

@@ -20,6 +20,10 @@ type Options struct {
 	Keep   time.Duration // how long ended calls are kept; 0 = 30 days
 	CDRCSV string        // Asterisk's own file of call detail records, read after a gap where it is readable; "" = none
 	Logger *slog.Logger
+
+	// Barred reports whether a number outside may not be called; nil bars none. Dial, Transfer and Consult ask it before
+	// anything is sent; where it fails nothing is dialled.
+	Barred func(ctx context.Context, number string) (bool, error)
 }
 
 // Switch is one Asterisk as the daemon sees it: the live picture, its events and the verbs. Methods other than Run are
@@ -32,6 +36,7 @@ type Switch struct {
 	acks   chan struct{} // a subscriber acknowledged
 	asks   chan struct{} // somebody wants the lists queried again
 	snaps  chan answer
+	barred func(context.Context, string) (bool, error) // nil bars none
 
 	mu       sync.RWMutex // guards all below; held for writing only by Run and for moments
 	state    *state
@@ -70,7 +75,7 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	}
 	rules := o.Rules
 	s := &Switch{
-		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules),
+		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules), barred: o.Barred,
 		keep: cmp.Or(o.Keep, 30*24*time.Hour),
 		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer),
 		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},

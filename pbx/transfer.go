@@ -88,6 +88,9 @@ func (s *Switch) target(ctx context.Context, rules *Rules, to string) error {
 	if !rules.Allow.MatchString(to) || !isDialable(to) {
 		return &InvalidError{Field: "dst", Reason: "number may not be dialled"}
 	}
+	if err := s.mayCall(ctx, rules, "dst", to); err != nil {
+		return err
+	}
 	ok, err := s.Exists(ctx, rules.Context, to)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: number %s in context %s", ErrNotFound, to, rules.Context)
@@ -114,8 +117,8 @@ func (s *Switch) grip(n Exten) (*Rules, grip, error) {
 }
 
 // Transfer sends the one whom an extension talks to, or who is ringing it, to a number; the extension is released.
-// Errors: InvalidError, ErrNoCall, ErrState (it is itself still ringing somebody), ErrNotFound (no such number),
-// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+// Errors: InvalidError, BarredError, ErrNoCall, ErrState (it is itself still ringing somebody), ErrNotFound (no such
+// number), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
 	rules, g, err := s.grip(n)
 	if err != nil {
