@@ -131,8 +131,8 @@ func TestGuard(t *testing.T) {
 		calls, err := r.sw.Calls()
 		return err == nil && slices.ContainsFunc(calls, func(c pbx.Call) bool { return c.ID == "2.1" })
 	})
+	must(t, r.numbers.Remove(r.ctx, "02155501", Inbound)) // before the guard is back, which may hear of 2.1 only now
 	r.numbers.Configure(true)
-	must(t, r.numbers.Remove(r.ctx, "02155501", Inbound))
 	begin(a, "2.2", "from-trunk", "02155501")
 	begin(a, "2.3", "from-trunk", "02155503")
 	a.Wait("Hangup")
