@@ -215,7 +215,7 @@ func (s *Switch) beginHold(id string) (Channel, error) {
 		return Channel{}, fmt.Errorf("%w: the phone itself holds the call", ErrState)
 	case ch.aside != "":
 		return Channel{}, fmt.Errorf("%w: a consultation is under way", ErrState)
-	case s.state.parties(ch) != 2:
+	case !s.state.pair(ch):
 		return Channel{}, fmt.Errorf("%w: not a talk of two", ErrState)
 	}
 	ch.moving = true
@@ -230,14 +230,18 @@ func (s *Switch) endHold(id string) {
 	}
 }
 
-// parties counts who hears whom, a channel included.
-func (s *state) parties(ch *channel) (n int) {
+// pair reports whether a channel is in a conversation of two, and not in a conference that has two members by now.
+func (s *state) pair(ch *channel) bool {
+	parties := 0
 	for _, other := range s.hearing(ch, map[*channel]bool{}) {
 		if !other.Local() {
-			n++
+			parties++
+		}
+		if other.App == "ConfBridge" || other.App == "MeetMe" {
+			return false
 		}
 	}
-	return n
+	return parties == 2
 }
 
 // addHoldDialplan makes holdContext, which a reload of the dialplan has emptied.

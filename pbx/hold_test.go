@@ -146,6 +146,9 @@ func TestHoldThatCannotBe(t *testing.T) {
 			f.say(row("Newchannel", "PJSIP/803-00000003", "1.3", "1.1", "6"))
 			f.say(row("BridgeEnter", "PJSIP/803-00000003", "1.3", "1.1", "6", "BridgeUniqueid", "b1"))
 		}, ErrState, 0},
+		"a conference": {func(f *fake) {
+			f.say(row("Newexten", "PJSIP/801-00000001", "1.1", "1.1", "6", "Application", "ConfBridge", "Extension", "900"))
+		}, ErrState, 0},
 		"the phone holds": {func(f *fake) { f.say(row("Hold", "PJSIP/802-00000002", "1.2", "1.1", "6")) }, ErrState, 0},
 		"nobody is there": {func(f *fake) { f.say(row("Hangup", "PJSIP/802-00000002", "1.2", "1.1", "6", "Cause", "16")) }, ErrNoCall, 0},
 	} {

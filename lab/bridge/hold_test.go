@@ -255,6 +255,7 @@ func TestHoldRefused(t *testing.T) {
 		p["802"].Behave(phone.Behaviour{Never: true})
 		c := b.dial(p["801"], "802")
 		b.rings(p["802"])
+		b.eventually("the core to know both phones", func() bool { return sw.Status().Channels == 2 })
 		refused(pbx.ErrState, "801")
 		refused(pbx.ErrState, "802")
 		b.must(c.Cancel(b.ctx))
@@ -262,15 +263,40 @@ func TestHoldRefused(t *testing.T) {
 		c = b.talk(p["801"], p["802"])
 		at802 := b.incoming(p["802"])
 		b.must(at802.Hold(b.ctx))
-		b.eventually("the phone's own hold", func() bool { return b.stateOf("802") == "16" })
+		b.eventually("the phone's own hold", func() bool { return stateIn(b, sw, "802") == pbx.OnHold })
 		refused(pbx.ErrState, "802")
 		b.must(at802.Unhold(b.ctx))
 		b.must(c.Hangup(b.ctx))
 		b.idle("801", "802")
-		for _, n := range []string{"801", "802", "803"} {
+		for i, n := range []string{"801", "802", "803"} { // alone, with one other, with two
 			b.must(b.dial(p[n], "900").Answered(b.within(10 * time.Second)))
+			b.eventually("the core to know the members", func() bool { return len(inBridge(sw)) == i+1 })
+			refused(pbx.ErrState, pbx.Exten(n))
 		}
-		b.eventually("three in the conference", func() bool { return b.stateOf("803") == "1" })
-		refused(pbx.ErrState, "803")
 	})
+}
+
+func stateIn(b *bench, sw *pbx.Switch, n pbx.Exten) pbx.ExtenState {
+	b.Helper()
+	list, err := sw.Extensions()
+	b.must(err)
+	for _, x := range list {
+		if x.Number == n {
+			return x.State
+		}
+	}
+	return pbx.Unavailable
+}
+
+// inBridge lists the channels that a core knows in bridges.
+func inBridge(sw *pbx.Switch) (names []string) {
+	calls, _ := sw.Calls() // none before it knows Asterisk
+	for _, c := range calls {
+		for _, ch := range c.Channels {
+			if ch.Bridge != "" {
+				names = append(names, ch.Name)
+			}
+		}
+	}
+	return names
 }
