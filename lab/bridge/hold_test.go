@@ -187,6 +187,30 @@ func TestHoldInAQueue(t *testing.T) {
 	})
 }
 
+// TestHoldOfACallListenedTo holds a call to which somebody listens, and which a click has begun.
+func TestHoldOfACallListenedTo(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{}, bridge.Options{})
+		sw, _ := b.core(0)
+		out, p801, p805 := b.trunk(), b.phone("801"), b.phone("805")
+		b.idle("801", "805")
+		b.does("calls/click-number", "click number success", "src", "805", "dst", "02155550106")
+		agent, customer := b.incoming(p805), b.incoming(out)
+		b.talks(agent, customer)
+		b.does("extensions/extenSpy", "spy extension success", "dst", "805", "src", "801")
+		listener := b.incoming(p801)
+		b.tells("the listener", listener, agentTone, outsideTone)
+		b.must(sw.Hold(b.ctx, "805"))
+		b.held(agent, customer)
+		b.must(sw.Unhold(b.ctx, "805"))
+		b.talks(agent, customer)
+		b.tells("the listener", listener, agentTone, outsideTone)
+		b.must(agent.Hangup(b.ctx))
+		b.gone(customer)
+		b.gone(listener)
+	})
+}
+
 // TestHoldSurvives kills the daemon while a customer is on hold: another process, which knows nothing, takes him back.
 func TestHoldSurvives(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
