@@ -194,7 +194,7 @@ func TestHoldOfACallListenedTo(t *testing.T) {
 		sw, _ := b.core(0)
 		out, p801, p805 := b.trunk(), b.phone("801"), b.phone("805")
 		b.idle("801", "805")
-		b.does("calls/click-number", "click number success", "src", "805", "dst", "02155550106")
+		b.does("extensions/click-number", "Originate successfully queued", "src", "805", "dst", "02155550106")
 		agent, customer := b.incoming(p805), b.incoming(out)
 		b.talks(agent, customer)
 		b.does("extensions/extenSpy", "spy extension success", "dst", "805", "src", "801")
