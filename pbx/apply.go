@@ -147,6 +147,10 @@ func (s *state) newState(m ami.Message) {
 }
 
 func (s *state) newExten(m ami.Message) {
+	if isHolder(m.Get("Channel")) {
+		s.overheld(m)
+		return
+	}
 	ch := s.touch(m)
 	if ch == nil {
 		return
@@ -205,7 +209,7 @@ func (s *state) bridgeLeave(m ami.Message) {
 
 func (s *state) hold(m ami.Message, on bool) {
 	if ch := s.touch(m); ch != nil {
-		s.setHolding(ch, on)
+		s.setHold(ch, on, ch.Held)
 	}
 }
 

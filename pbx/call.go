@@ -44,6 +44,7 @@ type Channel struct {
 	Created   time.Time `json:"created"`
 	Answered  time.Time `json:"answered,omitzero"` // when it was first Up; zero before
 	Holding   bool      `json:"holding,omitempty"` // this leg pressed hold
+	Held      string    `json:"held,omitempty"`    // Uniqueid of what plays music to its peer: it was put on hold from outside
 
 	FirstContext string `json:"first_context,omitempty"` // where the dialplan began
 	Dialled      string `json:"dialled,omitempty"`       // the number that the leg asked for
@@ -85,7 +86,7 @@ type Call struct {
 }
 
 // pseudo lists channel technologies that are machinery of Asterisk and belong to no caller: conference announcers and
-// recorders, masquerade stand-ins, media taps.
+// recorders, masquerade stand-ins, media taps, what plays to a held caller.
 var pseudo = [...]string{"CBAnn/", "CBRec/", "Announcer/", "Recorder/", "Surrogate/", "Snoop/", "Message/", "UnicastRTP/", "MulticastRTP/", "Bridge/", "DAHDI/pseudo"}
 
 func isPseudo(name string) bool {
@@ -94,7 +95,7 @@ func isPseudo(name string) bool {
 			return true
 		}
 	}
-	return false
+	return isHolder(name)
 }
 
 // deviceOf cuts the counter from a channel name: PJSIP/801-0000000a is a channel of PJSIP/801.

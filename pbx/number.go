@@ -19,6 +19,7 @@ type Rules struct {
 	MenuContexts    *regexp.Regexp  // and contexts that are menus by their name; the first group is the id. nil = none
 	Feedback        *regexp.Regexp  // contexts in which callers rate a call; nil = none
 	AfterWork       time.Duration   // how long an agent is paused after a call out of a queue; 0 = not at all
+	HoldLimit       time.Duration   // how long Hold lets a caller hear music before the two are joined again; 0 = 30 minutes
 	Location        *time.Location  // time zone of composed call records
 }
 

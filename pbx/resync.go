@@ -262,6 +262,7 @@ func (s *state) reconcileChannels(list []ami.Message, holding map[string]bool, f
 	for ch, at := range dead {
 		s.dropChannel(ch, ChannelEnded{}, true, at)
 	}
+	s.reconcileHolds(list)
 	for _, c := range s.calls { // stored at the moment when its last channel had gone
 		if len(c.channels) == 0 {
 			s.endCall(c, CallEnded{Synthetic: true}, s.seen)

@@ -39,6 +39,7 @@ type run struct {
 	began    time.Time   // Asterisk
 	pruned   time.Time
 	pausing  chan struct{} // closed when the pauses put last have been answered
+	voicing  chan struct{} // closed when the volumes put last have been answered
 	noted    time.Time
 	limiting map[string]chan struct{} // by channel: closed when the limit put to it last has been answered
 }
@@ -327,10 +328,11 @@ func (r *run) change(do func(*state)) {
 	do(st)
 	r.pending = append(r.pending, st.gone...)
 	st.gone = nil
-	out, limits, pauses := st.out, st.limits, st.pauses
-	st.out, st.limits, st.pauses = nil, nil, nil
+	out, limits, pauses, voices := st.out, st.limits, st.pauses, st.voices
+	st.out, st.limits, st.pauses, st.voices = nil, nil, nil, nil
 	r.putLimits(limits)
 	r.putPauses(pauses)
+	r.putVoices(voices)
 	r.setAlarm(st.nextWrap())
 	r.save(len(out))
 	r.stir()

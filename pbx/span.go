@@ -15,7 +15,7 @@ const (
 	SpanQueue     SpanKind = "queue"     // waiting; Place is the queue, Outcome a Miss or QueueConnected
 	SpanRing      SpanKind = "ring"      // a device rings; Place is the queue that rings it, Outcome Asterisk's DialStatus
 	SpanTalk      SpanKind = "talk"      // a party hears another one, hold included
-	SpanHold      SpanKind = "hold"      // a party has pressed hold
+	SpanHold      SpanKind = "hold"      // a party has pressed hold, or was put on hold from outside
 	SpanPark      SpanKind = "park"      // parked; Place is the space, Outcome how it ended
 	SpanVoicemail SpanKind = "voicemail" // listening to or speaking on a voicemail box
 	SpanAfterWork SpanKind = "afterwork" // an agent's pause after the call

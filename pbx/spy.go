@@ -186,9 +186,18 @@ func (s *state) spyComes(by, on Exten, now time.Time) bool {
 }
 
 func (s *state) spyStart(m ami.Message) {
+	if isHolder(m.Get("SpyerChannel")) {
+		if ch := s.channels[m.Get("SpyeeUniqueid")]; ch != nil {
+			s.held(ch, m.Get("SpyerUniqueid"))
+		}
+		return
+	}
 	if p := s.spies[m.Get("SpyerUniqueid")]; p != nil {
 		p.started = true
 	}
 }
 
-func (s *state) spyStop(m ami.Message) { delete(s.spies, m.Get("SpyerUniqueid")) }
+func (s *state) spyStop(m ami.Message) {
+	s.holderStops(m.Get("SpyerUniqueid"))
+	delete(s.spies, m.Get("SpyerUniqueid"))
+}

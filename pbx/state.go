@@ -13,6 +13,8 @@ type channel struct {
 	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
 	consulting bool   // it has left that bridge and not come back
 	leaving    bool   // its party has hung up
+	moving     bool   // it is being put on hold, or taken back, by command
+	releasing  bool   // it is being taken back by command
 }
 
 // call is the live record behind a Call.
@@ -120,6 +122,7 @@ type state struct {
 	seq   uint64
 
 	limits  []limit // to be set in Asterisk
+	voices  []loudness
 	pauses  []pauseOrder
 	closed  []Account // not yet stored
 	gone    []ending  // ended calls whose stored row is to go
@@ -240,7 +243,7 @@ func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at ti
 	c := ch.call
 	c.channels = without(c.channels, ch)
 	c.dirty = true
-	s.setHolding(ch, false)
+	s.setHold(ch, false, "")
 	c.finishChannel(ch.ID, at)
 	if base := localBase(ch.Name); base != "" {
 		delete(s.dialling, base)
@@ -338,13 +341,19 @@ func (s *state) tell(x *extension) {
 	s.emit(ExtensionChanged{Exten: x.number, State: now})
 }
 
-// setHolding counts the legs of an extension that pressed hold.
-func (s *state) setHolding(ch *channel, on bool) {
-	if ch.Holding == on {
+// setHold notes that the phone of a channel has pressed hold, and that a helper holds it from outside. It counts the legs of an
+// extension that are on hold, by one or the other.
+func (s *state) setHold(ch *channel, pressed bool, by string) {
+	if ch.Holding == pressed && ch.Held == by {
 		return
 	}
-	ch.Holding = on
+	was := ch.OnHold()
+	ch.Holding, ch.Held = pressed, by
 	ch.call.dirty = true
+	on := ch.OnHold()
+	if on == was {
+		return
+	}
 	if on {
 		s.begin(ch.call, s.spanOf(SpanHold, ch))
 	} else {

@@ -101,7 +101,7 @@ func (s *state) restore(body []byte) error {
 		if ch.Bridge != "" {
 			s.bridges[ch.Bridge] = append(s.bridges[ch.Bridge], ch)
 		}
-		if n := s.rules.extenOf(ch.Device()); ch.Holding && n != "" {
+		if n := s.rules.extenOf(ch.Device()); ch.OnHold() && n != "" {
 			s.exten(n).holding++
 		}
 	}

@@ -57,7 +57,7 @@ func (s *state) gripOf(n Exten) (g grip, found bool) {
 		candidate, rank := grip{own: ch.Channel}, 1
 		if peer := s.peerOf(ch); peer != nil {
 			candidate.peer, rank = peer.Channel, 3
-			if !ch.Holding {
+			if !ch.OnHold() {
 				rank = 4
 			}
 		} else if leg := ch.call.leg(ch.ID); leg != nil && !leg.Ended && leg.FromName != "" {
@@ -172,7 +172,7 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 		return err
 	}
 	if !s.putAside(g) {
-		return fmt.Errorf("%w: %s consults already", ErrState, n)
+		return fmt.Errorf("%w: %s consults already, or is on hold", ErrState, n)
 	}
 	if _, err := s.client.Do(ctx, ami.NewAction("Atxfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)); err != nil {
 		_ = s.takeBack(g.own.ID) // the error tells more
@@ -208,7 +208,7 @@ func (s *Switch) putAside(g grip) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.state.channels[g.own.ID]
-	if ch == nil || ch.aside != "" || ch.Bridge == "" || ch.Bridge != g.own.Bridge {
+	if ch == nil || ch.aside != "" || ch.moving || ch.Held != "" || ch.Bridge == "" || ch.Bridge != g.own.Bridge {
 		return false
 	}
 	ch.aside = ch.Bridge

@@ -47,6 +47,7 @@ type media struct {
 	changed chan struct{}
 	waiting int
 	in      received
+	ear     ear
 	out     transmitter
 	counted uint64 // packets sent
 }
@@ -159,6 +160,7 @@ func (m *media) receive(data []byte) {
 		if loud(packet.PayloadType, packet.Payload) {
 			m.in.sound++
 		}
+		m.ear.hear(packet.PayloadType, packet.Payload)
 	case m.now.receiveEvent:
 		m.in.receiveEvent(&packet)
 	default:
