@@ -39,6 +39,19 @@ func (s *Switch) Agents() ([]Agent, error) {
 	return list, nil
 }
 
+// Agent returns one extension as an agent; ErrNotFound when there is none, ErrOffline while the picture is not complete.
+func (s *Switch) Agent(n Exten) (Agent, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.synced {
+		return Agent{}, ErrOffline
+	}
+	if s.state.extens[n] == nil && s.state.agents[n] == nil {
+		return Agent{}, fmt.Errorf("%w: extension %s", ErrNotFound, n)
+	}
+	return s.agentOf(n), nil
+}
+
 // agentOf copies an agent; one who was never seen in a queue is not signed in. The caller holds mu.
 func (s *Switch) agentOf(n Exten) Agent {
 	if a := s.state.agents[n]; a != nil && a.State != "" {
@@ -90,14 +103,19 @@ func (s *Switch) DialAs(ctx context.Context, n Exten, to, remark string) (CallID
 	if err != nil {
 		return "", err
 	}
+	r := DialRequest{From: string(n), To: to, Remark: remark}
+	if _, _, err := s.dialable(r); err != nil {
+		return "", err
+	}
 	if a.State == AgentBusy || s.ordered(n) {
 		return "", fmt.Errorf("%w: %s", ErrEngaged, n)
 	}
-	return s.Dial(ctx, DialRequest{From: string(n), To: to, Remark: remark})
+	return s.Dial(ctx, r)
 }
 
-// orderPatience is how long Asterisk may take to make the channel of an ordered call; one that is later is not awaited.
-const orderPatience = 5 * time.Second
+// orderPatience is how long Asterisk may take to make the channel of an ordered call, or to say that it cannot; one that is later is not
+// awaited.
+const orderPatience = 30 * time.Second
 
 // ordered reports whether a call was ordered for an extension that has no channel yet.
 func (s *Switch) ordered(n Exten) bool {
