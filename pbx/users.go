@@ -93,11 +93,13 @@ func (u *Users) admin(ctx context.Context, password string) (drawn string, err e
 	case known && (password == "" || same(hash, password)):
 		u.dummy = hash
 		return "", nil
-	case !known && password == "":
-		drawn = rand.Text()[:20] // 100 bits
-		password = drawn
 	}
-	if hash, err = u.hash(password); err != nil {
+	cost := u.cost
+	if password == "" {
+		drawn = rand.Text()[:20]
+		password, cost = drawn, bcrypt.MinCost // nobody finds 100 bits out, however fast he tries: the start need not wait for it
+	}
+	if hash, err = bcrypt.GenerateFromPassword(digest(password), cost); err != nil {
 		return "", err
 	}
 	u.dummy = hash
@@ -150,10 +152,6 @@ func (u *Users) find(ctx context.Context, login string) (user storedUser, hash [
 	err = u.store.Reader().QueryRowContext(ctx, `SELECT id, login, name, password, disabled FROM pbx_users WHERE login = ?`, login).
 		Scan(&user.ID, &user.Login, &user.Name, &hash, &user.disabled)
 	return user, hash, err
-}
-
-func (u *Users) hash(password string) ([]byte, error) {
-	return bcrypt.GenerateFromPassword(digest(password), u.cost)
 }
 
 // same compares in a time that does not depend on where the two differ.

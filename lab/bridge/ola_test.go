@@ -106,7 +106,7 @@ func (b *olaBench) pausedIn(queue string) string { return strings.Join(b.members
 // both phones, a hang-up, and what O12 and O19 tell during a call out of a queue.
 func TestOLA(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
-		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = 5\n"})}
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = 7\n"})}
 		if code, body, _ := b.ask(http.MethodGet, "/api/ola/agents"); code != http.StatusUnauthorized || body != `{"code":401,"result":"Authorization Required!"}`+"\n" {
 			t.Errorf("without a token: %d %s", code, body)
 		}
@@ -115,9 +115,9 @@ func TestOLA(t *testing.T) {
 		furnish(b.bench)
 		agent := b.phone("806") // a static member of 646
 		agent.Behave(phone.Behaviour{Manual: true})
-		other := b.phone("805")
+		other := b.phone("812")
 		other.Behave(phone.Behaviour{Manual: true})
-		b.idle("805", "806")
+		b.idle("812", "806")
 		b.pauses()
 		b.dialsFor(agent, other)
 		b.servesWith(agent)
@@ -128,9 +128,9 @@ func TestOLA(t *testing.T) {
 // pauses moves the one pause by both dialects and on Asterisk's console.
 func (b *olaBench) pauses() {
 	b.Helper()
-	b.put("805/go_break", `{"code":404,"result":"agent not login"}`)
-	if a := b.agent("805"); a.State != "logout" || a.SignedIn != "undefined" || a.Registered != "true" || a.Address == "" || len(a.Queue) != 0 {
-		b.Errorf("805 before he signs in: %+v", a)
+	b.put("812/go_break", `{"code":404,"result":"agent not login"}`)
+	if a := b.agent("812"); a.State != "logout" || a.SignedIn != "undefined" || a.Registered != "true" || a.Address == "" || len(a.Queue) != 0 {
+		b.Errorf("812 before he signs in: %+v", a)
 	}
 	b.does("queues/agent-login", "login extension success", "extension", "806", "queue", "631")
 	in := b.agent("806")
@@ -168,11 +168,11 @@ func (b *olaBench) pauses() {
 func (b *olaBench) dialsFor(agent, callee *phone.Phone) {
 	b.Helper()
 	b.put("806/hangup", `{"code":404,"result":"no call"}`)
-	b.dialplan("exten => 7777,1,NoOp()\n same => n,Set(GLOBAL(SEEN)=${OLA_OTHER_STR})\n same => n,Dial(" + b.lab.Tech + "/805,30)\n")
+	b.dialplan("[from-internal](+)\nexten => 7777,1,NoOp()\n same => n,Set(GLOBAL(SEEN)=${OLA_OTHER_STR})\n same => n,Dial(" + b.lab.Tech + "/812,30)\n")
 	b.put("806/dial/7777?other_str=a,SHELL(id)%20%22x%5C%5B1", olaOK)
 	own := b.rings(agent)
 	b.becomes("806", "busy ring outbound 7777")
-	b.put("806/dial/805", `{"code":409,"result":"agent is busy"}`)
+	b.put("806/dial/812", `{"code":409,"result":"agent is busy"}`)
 	b.must(own.Answer(b.ctx))
 	other := b.rings(callee)
 	if a := b.agent("806"); a.does() != "busy ring outbound 7777" || a.AnsweredAt != "" {
