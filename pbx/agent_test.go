@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -151,4 +152,26 @@ func TestAgentAfterWork(t *testing.T) {
 	d.want("after the call", d.did(), "ready, busy picked, acw")
 	d.pass(3)
 	d.want("after the queue's time", d.did(), "ready")
+}
+
+// TestRemarkStaysWithTheCall: what an order was to keep is in the stored call, outlives the daemon, and comes with the account.
+func TestRemarkStaysWithTheCall(t *testing.T) {
+	d := newDesk(t)
+	d.st.asked["7.c1"] = order{from: "801", number: "802", remark: "order 4711", at: d.at}
+	phone := leg("PJSIP/801-1", "7.c1", "7.c1", "internal", "", "801", "5")
+	d.apply("Newchannel", phone...)
+	body, err := json.Marshal(d.st.calls["7.c1"].stored())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := newDesk(t)
+	if err := again.st.restore(body); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []*desk{d, again} {
+		d.apply("Hangup", append(phone, "Cause", "16")...)
+		if a := d.closed(); a.Remark != "order 4711" {
+			t.Errorf("account: %q", a.Remark)
+		}
+	}
 }

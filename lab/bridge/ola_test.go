@@ -185,11 +185,26 @@ func (b *olaBench) dialsFor(agent, callee *phone.Phone) {
 	if a := b.becomes("806", "busy answer outbound 7777"); a.AnsweredAt == "" || a.Channel == "" {
 		b.Errorf("while they talk: %+v", a)
 	}
+	call := b.agent("806").Channel // which began it
 	b.put("806/hangup", olaOK)
 	b.over(own)
 	b.over(other)
 	if a := b.becomes("806", "ready"); a.Old != "busy" || a.Channel != "" {
 		b.Errorf("after the call: %+v", a)
+	}
+	var record struct {
+		Data struct {
+			Caller, Called, OtherStr string
+			Ended                    bool
+		}
+	}
+	b.eventually("the record of the call", func() bool { // which is away for a moment between the call and the file
+		_, body, err := b.d.Get(b.ctx, api+"calls/"+call)
+		b.must(err)
+		return json.Unmarshal([]byte(body), &record) == nil && record.Data.Ended
+	})
+	if r := record.Data; r.OtherStr != `a,SHELL(id) "x\[1` || r.Caller != "806" {
+		b.Errorf("record: %+v", r)
 	}
 }
 
