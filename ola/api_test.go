@@ -327,3 +327,23 @@ func TestReadmeNamesWhatIsNotThere(t *testing.T) {
 		t.Errorf("what is not there yet (-code +README.md):\n%s", diff)
 	}
 }
+
+// TestOneOrderAtATime: of many orders for one agent at once one is dialled.
+func TestOneOrderAtATime(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	codes := map[int]int{}
+	for range 20 {
+		wg.Go(func() {
+			w := r.request(http.MethodPut, "/api/ola/agents/808/dial/809", "")
+			mu.Lock()
+			defer mu.Unlock()
+			codes[w.Code]++
+		})
+	}
+	wg.Wait()
+	if n := len(r.fake.Received("Originate")); n != 1 || codes[200] != 1 || codes[409] != 19 {
+		t.Errorf("%d calls were ordered; answers by status: %v", n, codes)
+	}
+}

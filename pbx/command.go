@@ -56,6 +56,11 @@ type DialRequest struct {
 // ErrNotFound (no such extension, or no such number in the context), ErrNotRegistered, ErrOffline, ErrUnknown,
 // ErrForbidden, RefusedError.
 func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
+	return s.order(ctx, r, func(id CallID, o *order) error { s.expect(id, o); return nil })
+}
+
+// order does what Dial promises; note enters the order before Asterisk is told, or refuses it.
+func (s *Switch) order(ctx context.Context, r DialRequest, note func(CallID, *order) error) (CallID, error) {
 	rules, device, err := s.dialable(r)
 	if err != nil {
 		return "", err
@@ -69,7 +74,9 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 		r.Timeout = rules.Timeout
 	}
 	id := newCallID(time.Now())
-	s.expect(id, &order{number: r.To, from: r.From, remark: r.Remark, limit: r.Limit, at: time.Now()})
+	if err := note(id, &order{number: r.To, from: r.From, remark: r.Remark, limit: r.Limit, at: time.Now()}); err != nil {
+		return "", err
+	}
 	_, err = s.client.Do(withOrder(ctx, id), originate(rules, device, id, r))
 	if err != nil && !errors.Is(err, ami.ErrUnknown) {
 		s.expect(id, nil)

@@ -99,32 +99,27 @@ func (s *Switch) Break(ctx context.Context, n Exten, reason string) error {
 // DialAs starts a call for an agent who has none: his phone rings, and when he answers the number is dialled from it. remark is kept
 // with the call. Errors: those of Dial, ErrSignedOut, ErrEngaged.
 func (s *Switch) DialAs(ctx context.Context, n Exten, to, remark string) (CallID, error) {
-	a, _, err := s.seat(n)
-	if err != nil {
+	if _, _, err := s.seat(n); err != nil {
 		return "", err
 	}
-	r := DialRequest{From: string(n), To: to, Remark: remark}
-	if _, _, err := s.dialable(r); err != nil {
-		return "", err
-	}
-	if a.State == AgentBusy || s.ordered(n) {
-		return "", fmt.Errorf("%w: %s", ErrEngaged, n)
-	}
-	return s.Dial(ctx, r)
+	return s.order(ctx, DialRequest{From: string(n), To: to, Remark: remark}, s.expectOne)
 }
 
 // orderPatience is how long Asterisk may take to make the channel of an ordered call, or to say that it cannot; one that is later is not
 // awaited.
 const orderPatience = 30 * time.Second
 
-// ordered reports whether a call was ordered for an extension that has no channel yet.
-func (s *Switch) ordered(n Exten) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, o := range s.state.asked {
-		if o.from == string(n) && time.Since(o.at) < orderPatience {
-			return true
-		}
+// expectOne is expect for an agent who may have one call alone: of two orders at once the second is refused.
+func (s *Switch) expectOne(id CallID, o *order) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	engaged := s.agentOf(Exten(o.from)).State == AgentBusy
+	for _, other := range s.state.asked {
+		engaged = engaged || other.from == o.from && o.at.Sub(other.at) < orderPatience
 	}
-	return false
+	if engaged {
+		return fmt.Errorf("%w: %s", ErrEngaged, o.from)
+	}
+	s.state.asked[id] = *o
+	return nil
 }
