@@ -20,6 +20,7 @@ import (
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/ola"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
@@ -42,6 +43,7 @@ type daemon struct {
 	events   *coocenter.Events
 	numbers  *blacklist.Numbers
 	api      *coocenter.API
+	ola      *ola.API
 	console  *console.API
 	server   *httpd.Server
 	failures *httpd.Limiter
@@ -95,9 +97,26 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.api.Mount(d.server)
+	if err = d.assembleOLA(ctx); err != nil {
+		return err
+	}
 	d.console = console.New(console.Options{Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
+}
+
+// assembleOLA makes the dialect with users. A password that was drawn for the first one is shown here, this once: only its hash is kept.
+func (d *daemon) assembleOLA(ctx context.Context) error {
+	users, drawn, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: d.db, AdminPassword: string(d.cfg.General.AdminPassword)})
+	if err != nil {
+		return err
+	}
+	if drawn != "" {
+		d.log.Warn("user admin was made with a password of its own, which is shown this once; [general] admin_password sets another one", "user", "admin", "password", drawn)
+	}
+	d.ola = ola.NewAPI(ola.APIOptions{Switch: d.sw, Users: users, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log})
+	d.ola.Mount(d.server)
+	return nil
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
@@ -138,6 +157,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	dialect.Location = rules.Location
 	d.events.Configure(dialect)
 	d.api.Configure(dialect)
+	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
@@ -205,6 +225,10 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
 		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
+}
+
+func olaRules(cfg *conf.Config, zone *time.Location) ola.Rules {
+	return ola.Rules{PrivateAnswer: cfg.OLA.PrivateAnswer, AfterWork: pbxRules(cfg).AfterWork, Location: zone}
 }
 
 // targets lists the receivers, that of [general] URL first.

@@ -13,6 +13,7 @@ type callStory struct {
 	Ended     bool       `json:"ended"` // the record does not change any more
 	Truncated bool       `json:"truncated"`
 	Answered  bool       `json:"answered"`
+	OtherStr  string     `json:"otherStr,omitempty"` // what was to be kept with an ordered call
 	Agents    []agentRow `json:"agents"`
 	Timeline  []spanRow  `json:"timeline"`
 }
@@ -45,7 +46,7 @@ type spanRow struct {
 
 // story renders the account of a call; open is one that may still change.
 func (r *Rules) story(a *pbx.Account, open bool) callStory {
-	s := callStory{callFields: r.closed(a), Ended: !open, Truncated: a.Truncated, Answered: a.Answered, Agents: []agentRow{}, Timeline: []spanRow{}}
+	s := callStory{callFields: r.closed(a), Ended: !open, Truncated: a.Truncated, Answered: a.Answered, OtherStr: a.Remark, Agents: []agentRow{}, Timeline: []spanRow{}}
 	if open && a.Side == "" { // else it waits for the after-call work of an agent
 		s.EndTime = ""
 	}

@@ -64,6 +64,7 @@ type Account struct {
 	ForwardNumber string
 	Miss          Miss // why nobody answered a queue call, "" when one did
 	Recording     string
+	Remark        string // what was to be kept with an ordered call
 
 	Agents []Share
 	Spans  []Span   // in the order of their beginning
@@ -87,7 +88,7 @@ func (s *state) account(c *call, e CallEnded, at time.Time) Account {
 	a := Account{
 		ID: c.id, Direction: e.Call.Direction, Queue: c.Queue, Stage: c.Stage, Side: c.endedBy(),
 		Cause: cmp.Or(c.Cause, e.Cause), CauseText: cmp.Or(c.CauseText, e.CauseText), LinkLost: e.Synthetic, Truncated: c.Truncated,
-		Start: c.started, End: latest(at, c.started), Score: c.Score, Voicemail: c.Voicemail, Recording: c.recording,
+		Start: c.started, End: latest(at, c.started), Score: c.Score, Voicemail: c.Voicemail, Recording: c.recording, Remark: c.remark,
 		ForwardType: c.ForwardType, ForwardNumber: c.ForwardNumber, Spans: c.Spans, IDs: c.ids,
 	}
 	a.Duration = max(0, at.Sub(c.started))

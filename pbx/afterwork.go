@@ -43,6 +43,7 @@ func (s *state) beginWrap(id CallID, n Exten) {
 	if s.rules.AfterWork <= 0 || n == "" {
 		return
 	}
+	s.unrest(n)
 	ours := s.wraps[n] != nil
 	s.endWrap(n, false)
 	free := false
@@ -71,6 +72,7 @@ func (s *state) endWrap(n Exten, release bool) {
 		return
 	}
 	delete(s.wraps, n)
+	s.unrest(n)
 	if release {
 		s.release(n)
 	}

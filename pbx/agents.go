@@ -44,6 +44,11 @@ func (s *Switch) Pause(ctx context.Context, n Exten, queue QueueName, paused boo
 	if len(places) == 0 {
 		return fmt.Errorf("%w: %s is no member", ErrNotFound, n)
 	}
+	return s.pausePlaces(ctx, places, paused, reason)
+}
+
+// pausePlaces pauses or unpauses an extension in some of its queues, and waits until it is seen.
+func (s *Switch) pausePlaces(ctx context.Context, places []place, paused bool, reason string) error {
 	for _, p := range places {
 		a := ami.NewAction("QueuePause", "Queue", string(p.queue), "Interface", p.member.Interface, "Paused", strconv.FormatBool(paused))
 		if reason != "" {
@@ -54,8 +59,10 @@ func (s *Switch) Pause(ctx context.Context, n Exten, queue QueueName, paused boo
 		}
 	}
 	s.await(ctx, func(st *state) bool {
-		for _, p := range st.places(n, queue) {
-			if p.member.Paused != paused {
+		for _, p := range places {
+			if q := st.queues[p.queue]; q == nil {
+				continue
+			} else if m := q.member(p.member.Interface); m != nil && m.Paused != paused {
 				return false
 			}
 		}

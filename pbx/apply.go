@@ -73,6 +73,7 @@ func (s *state) apply(m ami.Message, at time.Time) {
 	}
 	s.at, s.seen, s.stamp = at, at, m.Get("Timestamp")
 	do(s, m)
+	s.judgeAgents()
 }
 
 // touch brings a known channel up to date from the snapshot that most events carry; nil when it is not known. A
@@ -83,6 +84,7 @@ func (s *state) touch(m ami.Message) *channel {
 		return nil
 	}
 	ch.fill(m)
+	s.unrest(ch.line)
 	if ch == ch.call.first {
 		ch.call.dirty = true
 	}
@@ -187,7 +189,9 @@ func (s *state) rename(m ami.Message) {
 	if s.halves[ch.Name] == ch {
 		delete(s.halves, ch.Name)
 	}
+	s.dropLine(ch)
 	ch.Name = m.Get("Newname")
+	s.addLine(ch)
 	if ch.Local() {
 		s.halves[ch.Name] = ch
 	}

@@ -48,6 +48,7 @@ type DialRequest struct {
 	To       string        // as a phone would dial it
 	Timeout  time.Duration // how long From rings; 0 = the rules' time-out
 	CallerID string        // number shown to To; "" = From
+	Remark   string        // kept with the call and told with its record; the dialplan has it as OLA_OTHER_STR
 	Limit    time.Duration // the conversation is ended after so long; 0 = never
 }
 
@@ -55,6 +56,11 @@ type DialRequest struct {
 // BarredError, ErrNotFound (no such extension, or no such number in the context), ErrNotRegistered, ErrOffline, ErrUnknown,
 // ErrForbidden, RefusedError.
 func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
+	return s.order(ctx, r, func(id CallID, o *order) error { s.expect(id, o); return nil })
+}
+
+// order does what Dial promises; note enters the order before Asterisk is told, or refuses it.
+func (s *Switch) order(ctx context.Context, r DialRequest, note func(CallID, *order) error) (CallID, error) {
 	rules, device, err := s.dialable(r)
 	if err != nil {
 		return "", err
@@ -71,7 +77,9 @@ func (s *Switch) Dial(ctx context.Context, r DialRequest) (CallID, error) {
 		r.Timeout = rules.Timeout
 	}
 	id := newCallID(time.Now())
-	s.expect(id, &order{number: r.To, from: r.From, limit: r.Limit, at: time.Now()})
+	if err := note(id, &order{number: r.To, from: r.From, remark: r.Remark, limit: r.Limit, at: time.Now()}); err != nil {
+		return "", err
+	}
 	_, err = s.client.Do(withOrder(ctx, id), originate(rules, device, id, r))
 	if err != nil && !errors.Is(err, ami.ErrUnknown) {
 		s.expect(id, nil)
@@ -94,6 +102,9 @@ func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 		if !rules.Allow.MatchString(p.number) || !isDialable(p.number) {
 			return nil, "", &InvalidError{Field: p.field, Reason: "number may not be dialled"}
 		}
+	}
+	if len(r.Remark) > maxRemark {
+		return nil, "", &InvalidError{Field: "remark", Reason: "longer than " + strconv.Itoa(maxRemark) + " bytes"}
 	}
 	if !s.synced {
 		return nil, "", ErrOffline
@@ -126,7 +137,7 @@ func (r *Rules) withTechnology(device string) string {
 // originate makes the action. The caller's own number stays its caller id, so that records have caller and called the
 // right way round; the connected line is whom it is about to call, and that is what a ringing phone shows.
 func originate(rules *Rules, device string, id CallID, r DialRequest) ami.Action {
-	return ami.NewAction("Originate",
+	a := ami.NewAction("Originate",
 		"Channel", device,
 		"Context", rules.Context,
 		"Exten", r.To,
@@ -138,7 +149,18 @@ func originate(rules *Rules, device string, id CallID, r DialRequest) ami.Action
 		"Variable", "CONNECTEDLINE(name,i)="+r.To,
 		"Variable", "CONNECTEDLINE(num,i)="+r.To,
 	)
+	if r.Remark != "" {
+		a = a.With("Variable", "OLA_OTHER_STR="+literal.Replace(r.Remark))
+	}
+	return a
 }
+
+// literal keeps a text in one piece: Asterisk splits a Variable at its commas, so that a part of it could set another variable or call
+// a function of the dialplan (main/manager.c, astman_get_variables_order; main/app.c, __ast_app_separate_args).
+var literal = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `"`, `\"`, `(`, `\(`, `)`, `\)`, `[`, `\[`, `]`, `\]`)
+
+// maxRemark keeps an action's line below what Asterisk 16 reads, 1024 bytes, whatever has to be kept in one piece.
+const maxRemark = 400
 
 // newCallID draws an id in the form of Asterisk's own (seconds, a dot, a counter) that no counter of Asterisk reaches;
 // it fits the 32 characters that CDR tables keep for it.

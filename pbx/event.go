@@ -76,6 +76,10 @@ type QueueMemberChanged struct {
 	Removed bool
 }
 
+// AgentChanged tells that an agent does something else, or how the call of a busy one goes on: whom it is with, whether he has picked
+// up, whether the two are connected. Agent.Old and Agent.Changed are those of the last change of Agent.State.
+type AgentChanged struct{ Agent Agent }
+
 // MenuLeft tells that a caller has left an IVR menu. It comes when it is known where the caller went.
 type MenuLeft struct {
 	Call    Call
@@ -94,3 +98,4 @@ func (RecordsMissed) event()      {}
 func (CallRecorded) event()       {}
 func (ExtensionChanged) event()   {}
 func (QueueMemberChanged) event() {}
+func (AgentChanged) event()       {}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 )
@@ -27,6 +28,7 @@ type Member struct {
 type Waiting struct {
 	ID     string // Uniqueid of the channel
 	Caller Party
+	Since  time.Time // when he came
 }
 
 // Queue is a copy of a queue as it stands; members are in Asterisk's order, callers in that of their coming.
@@ -118,18 +120,31 @@ func number(text string) int {
 	return n
 }
 
+// standing is what of a member tells whether it may be called.
+type standing struct {
+	exten          Exten
+	static, paused bool
+	reason         string
+}
+
+func (m *Member) stands() standing { return standing{m.Exten, m.Static, m.Paused, m.Reason} }
+
 // queueMember takes over what an event says of a member.
 func (s *state) queueMember(m ami.Message) {
 	q, fresh := s.queue(QueueName(m.Get("Queue"))), s.memberFrom(m)
-	was := Member{}
+	was, posted := Member{}, fresh.Exten
 	if old := q.member(fresh.Interface); old != nil {
 		if *old == *fresh {
 			return
 		}
 		was, *old = *old, *fresh
+		if posted != "" && was.stands() == fresh.stands() {
+			posted = "" // another state of the phone
+		}
 	} else {
 		q.members = append(q.members, fresh)
 	}
+	s.post(posted)
 	s.emit(QueueMemberChanged{Queue: q.name, Member: *fresh})
 	if m.Event() != "QueueMember" { // which is of a list: those are compared when all is known
 		s.watchWrap(was, *fresh, false)
@@ -140,6 +155,7 @@ func (s *state) queueMemberRemoved(m ami.Message) {
 	q, gone := s.queue(QueueName(m.Get("Queue"))), s.memberFrom(m)
 	if old := q.member(gone.Interface); old != nil {
 		q.members = without(q.members, old)
+		s.post(old.Exten)
 		s.emit(QueueMemberChanged{Queue: q.name, Member: *gone, Removed: true})
 		s.watchWrap(*old, *gone, true)
 	}
@@ -151,9 +167,15 @@ func (s *state) queueCallerJoin(m ami.Message) {
 		s.tellVisit(ch, q.name)
 		s.joinQueue(ch, q.name, s.at)
 	}
+	since := s.at.Add(-time.Duration(number(m.Get("Wait"))) * time.Second)
+	for _, w := range q.callers {
+		if w.ID == m.Get("Uniqueid") && m.Event() == "QueueEntry" {
+			since = w.Since // as it was told when he came
+		}
+	}
 	s.strikeOut(m)
 	q.callers = append(q.callers, Waiting{
-		ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))},
+		ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}, Since: since,
 	})
 }
 
@@ -172,13 +194,13 @@ func (s *state) strikeOut(m ami.Message) {
 
 // reconcileQueues takes over a full list and tells the differences.
 func (s *state) reconcileQueues(list []ami.Message) {
-	live := map[QueueName]map[string]bool{}
+	live, waiting := map[QueueName]map[string]bool{}, map[QueueName][]string{}
 	for _, m := range list {
 		name := QueueName(m.Get("Queue"))
 		switch m.Event() {
 		case "QueueParams":
 			live[name] = map[string]bool{}
-			s.queue(name).callers = nil
+			s.queue(name)
 		case "QueueMember":
 			if live[name] == nil { // of an answer that lacks a part
 				live[name] = map[string]bool{}
@@ -186,10 +208,12 @@ func (s *state) reconcileQueues(list []ami.Message) {
 			live[name][m.Get("Location")] = true
 			s.queueMember(m)
 		case "QueueEntry":
+			waiting[name] = append(waiting[name], m.Get("Uniqueid"))
 			s.queueCallerJoin(m)
 		}
 	}
 	for name, q := range s.queues {
+		q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool { return !slices.Contains(waiting[name], w.ID) })
 		for _, m := range slices.Clone(q.members) {
 			if !live[name][m.Interface] {
 				q.members = without(q.members, m)

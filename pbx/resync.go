@@ -203,6 +203,7 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 		s.record(r)
 	}
 	gap.tellUnseen(s)
+	s.recount(snap.hasQueues)
 	s.seen = at
 }
 

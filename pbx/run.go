@@ -326,6 +326,7 @@ func (r *run) change(do func(*state)) {
 	r.beat = time.Now()
 	st := r.state
 	do(st)
+	st.judgeAgents()
 	r.pending = append(r.pending, st.gone...)
 	st.gone = nil
 	out, limits, pauses, voices := st.out, st.limits, st.pauses, st.voices
@@ -359,6 +360,7 @@ func (r *run) save(told int) {
 		ch.extens[x.number] = x.told
 	}
 	ch.removed, st.moved, st.removed = st.removed, nil, nil
+	ch.agents, ch.left, st.agentsMoved, st.agentsGone = st.agentsMoved, st.agentsGone, nil, nil
 	if r.records.changed {
 		ch.place, r.records.changed = r.records.told, false
 	}

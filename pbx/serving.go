@@ -14,6 +14,7 @@ func (s *state) agentConnect(m ami.Message) {
 		return
 	}
 	ch.call.Serving = append(ch.call.Serving, serviceOf(m))
+	s.serves(s.servant(m), ch.call.id)
 	s.finish(ch.call, SpanQueue, ch.ID, "")
 	for i := len(ch.call.Spans) - 1; i >= 0; i-- {
 		if sp := &ch.call.Spans[i]; sp.Kind == SpanQueue && sp.Channel == ch.ID {
@@ -30,6 +31,7 @@ func (s *state) agentComplete(m ami.Message) {
 	side := map[string]Side{"caller": SideCaller, "agent": SideCalled}[m.Get("Reason")]
 	exten, agent := s.servant(m), s.channels[m.Get("DestUniqueid")]
 	s.touch(m)
+	s.serves(exten, "")
 	c, id := s.servedCall(m)
 	if c == nil {
 		s.lateComplete(id, m, side, exten)

@@ -15,6 +15,7 @@ type channel struct {
 	leaving    bool   // its party has hung up
 	moving     bool   // it is being put on hold, or taken back, by command
 	releasing  bool   // it is being taken back by command
+	line       Exten  // its extension, "" for none
 }
 
 // call is the live record behind a Call.
@@ -25,6 +26,7 @@ type call struct {
 	outward    bool          // it has rung a party outside
 	originated bool          // begun by a command, not by a phone
 	requested  string        // number that the command asked for
+	remark     string        // and what was to be kept with the call
 	orderer    string        // and for whom
 	limit      time.Duration // of the conversation, 0 = none; 0 once Asterisk keeps it
 	started    time.Time
@@ -82,6 +84,7 @@ type ending struct {
 // order is a call that was asked for by command.
 type order struct {
 	from, number string
+	remark       string
 	limit        time.Duration // of the conversation, 0 = none
 	at           time.Time
 }
@@ -108,6 +111,10 @@ type state struct {
 	halves   map[string]*channel // of Local channels, by name
 	wraps    map[Exten]*wrap
 	kept     map[CallID]*keptAccount
+	agents   map[Exten]*agent
+	lines    map[Exten][]*channel // channels of each extension's phone
+	restless map[Exten]bool       // agents who may do something else now
+	posted   bool                 // the queues and their members are known
 	devices  map[string]ExtenState
 	ended    map[string]*finished // by Uniqueid
 	endings  []*finished          // oldest first
@@ -128,6 +135,9 @@ type state struct {
 	gone    []ending  // ended calls whose stored row is to go
 	moved   []*extension
 	removed []Exten
+
+	agentsMoved []agentRow
+	agentsGone  []Exten
 }
 
 func newState(rules *Rules) *state {
@@ -145,6 +155,9 @@ func newState(rules *Rules) *state {
 		halves:   map[string]*channel{},
 		wraps:    map[Exten]*wrap{},
 		kept:     map[CallID]*keptAccount{},
+		agents:   map[Exten]*agent{},
+		lines:    map[Exten][]*channel{},
+		restless: map[Exten]bool{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
@@ -162,7 +175,7 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 		return c, false
 	}
 	o := s.asked[CallID(linked)]
-	c = &call{id: CallID(linked), started: s.at, requested: o.number, orderer: o.from, limit: o.limit}
+	c = &call{id: CallID(linked), started: s.at, requested: o.number, remark: o.remark, orderer: o.from, limit: o.limit}
 	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)
@@ -187,6 +200,7 @@ func (s *state) addChannel(ch *channel) {
 	c.channels = append(c.channels, ch)
 	c.dirty = true
 	s.channels[ch.ID] = ch
+	s.addLine(ch)
 	if ch.Local() {
 		s.halves[ch.Name] = ch
 	}
@@ -239,6 +253,7 @@ func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at ti
 	s.leaveBridge(ch)
 	s.leaveQueue(ch, true)
 	delete(s.channels, ch.ID)
+	s.dropLine(ch)
 	delete(s.spies, ch.ID)
 	c := ch.call
 	c.channels = without(c.channels, ch)

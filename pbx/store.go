@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,7 @@ type storedCall struct {
 	Outward    bool          `json:"outward,omitempty"`
 	Originated bool          `json:"originated,omitempty"`
 	Requested  string        `json:"requested,omitempty"`
+	Remark     string        `json:"remark,omitempty"`
 	Limit      time.Duration `json:"limit,omitempty"`
 	Started    time.Time     `json:"started"`
 	Recording  string        `json:"recording,omitempty"`
@@ -43,7 +45,7 @@ type storedCall struct {
 
 func (c *call) stored() storedCall {
 	st := storedCall{
-		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Limit: c.limit, Started: c.started,
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Remark: c.remark, Limit: c.limit, Started: c.started,
 		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, record: c.record,
 	}
 	for _, ch := range c.channels {
@@ -77,7 +79,7 @@ func (s *state) restore(body []byte) error {
 		return nil
 	}
 	c := &call{
-		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, limit: st.Limit, started: st.Started, recording: st.Recording,
+		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, remark: st.Remark, limit: st.Limit, started: st.Started, recording: st.Recording,
 		legs: st.Legs, orderer: st.Orderer, record: st.record,
 	}
 	s.calls[c.id] = c
@@ -95,6 +97,7 @@ func (s *state) restore(body []byte) error {
 		}
 		c.channels = append(c.channels, ch)
 		s.channels[ch.ID] = ch
+		s.addLine(ch)
 		if ch.Local() {
 			s.halves[ch.Name] = ch
 		}
@@ -122,7 +125,7 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	}); err != nil {
 		return fmt.Errorf("stored extensions: %w", err)
 	}
-	if err := s.loadPast(ctx, db, now()); err != nil {
+	if err := errors.Join(s.loadAgents(ctx, db), s.loadPast(ctx, db, now())); err != nil {
 		return err
 	}
 	return sqlite.Each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
@@ -141,11 +144,13 @@ type change struct {
 	removed []Exten
 	place   position // in Asterisk's file of records; zero = unchanged
 	closed  []finishedCall
-	seen    []byte // when Asterisk was last heard of, a reading of the clocks; nil = unchanged
+	agents  []agentRow
+	left    []Exten // agents of extensions that are no more
+	seen    []byte  // when Asterisk was last heard of, a reading of the clocks; nil = unchanged
 }
 
 func (c *change) empty() bool {
-	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && c.seen == nil && c.place == (position{})
+	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && len(c.agents) == 0 && len(c.left) == 0 && c.seen == nil && c.place == (position{})
 }
 
 func (c *change) apply(tx *sql.Tx) error {
@@ -171,6 +176,16 @@ func (c *change) apply(tx *sql.Tx) error {
 	}
 	for i := range c.closed {
 		if err := c.closed[i].insert(tx); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.agents {
+		if err := r.put(tx); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.left {
+		if err := removeAgent(tx, n); err != nil {
 			return err
 		}
 	}

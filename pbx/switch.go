@@ -70,8 +70,13 @@ type Status struct {
 
 // New makes a Switch and loads what an earlier process knew. It starts nothing.
 func New(ctx context.Context, o Options) (*Switch, error) {
-	if err := o.Store.Migrate(ctx, "pbx", schema); err != nil {
-		return nil, err
+	for _, part := range []struct {
+		owner string
+		steps []string
+	}{{"pbx", schema}, {"pbx agents", agentSchema}} {
+		if err := o.Store.Migrate(ctx, part.owner, part.steps); err != nil {
+			return nil, err
+		}
 	}
 	rules := o.Rules
 	s := &Switch{

@@ -105,8 +105,19 @@ func (n short) render(o Occurrence) (key, line string) {
 		return n.name("call", string(e.Call)), fmt.Sprintf("cdr %s %s -> %s %s %s (%s) recording=%q", c.Direction, c.Source, c.Destination, n.channel(c.DestinationChannel), c.Disposition, c.LastApplication, c.Recording)
 	case ExtensionChanged:
 		return "exten " + string(e.Exten), e.State.String()
+	case AgentChanged:
+		return "agent " + string(e.Agent.Exten), n.agent(&e.Agent)
 	}
 	return "", ""
+}
+
+// agent renders what an agent does.
+func (n short) agent(a *Agent) string {
+	line := fmt.Sprintf("%s after %s", a.State, cmp.Or(a.Old, "nothing"))
+	if c := a.Call; c.Channel != "" {
+		line += fmt.Sprintf(" outbound=%v number=%s trunk=%s picked=%v answered=%v", c.Outbound, c.Number, c.Trunk, c.Picked, !c.Answered.IsZero())
+	}
+	return line
 }
 
 // account renders what does not depend on the clock, and the spans as they came.

@@ -1,0 +1,170 @@
+package ola
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// pathLogin is the one route that needs no token.
+const pathLogin = "/api/login"
+
+// prefixes are where the dialect's routes begin. /api itself is shared with other dialects.
+var prefixes = []string{pathLogin, "/api/ola", "/api/conferences", "/api/special_phone"}
+
+// Rules are the settings of the dialect. They may change while it runs.
+type Rules struct {
+	PrivateAnswer string         // private_data of an agent who talks: "answer" or "answered"
+	AfterWork     time.Duration  // how long an agent is paused after a call out of a queue
+	Location      *time.Location // of all times
+}
+
+// APIOptions are the parts that the dialect's requests need.
+type APIOptions struct {
+	Switch   *pbx.Switch
+	Users    *pbx.Users
+	Failures *httpd.Limiter // failed log-ins by address, shared by all dialects
+	Rules    Rules
+	Logger   *slog.Logger
+}
+
+// API answers the dialect's requests.
+type API struct {
+	sw       *pbx.Switch
+	users    *pbx.Users
+	failures *httpd.Limiter
+	log      *slog.Logger
+	tokens   *tokens
+	rules    atomic.Pointer[Rules]
+}
+
+// NewAPI makes the dialect's routes.
+func NewAPI(o APIOptions) *API {
+	a := &API{sw: o.Switch, users: o.Users, failures: o.Failures, log: o.Logger, tokens: newTokens()}
+	a.rules.Store(&o.Rules)
+	return a
+}
+
+// Configure replaces the rules.
+func (a *API) Configure(r Rules) { a.rules.Store(&r) }
+
+// Mount adds the routes to a server.
+func (a *API) Mount(s *httpd.Server) {
+	for _, prefix := range prefixes {
+		guard := []echo.MiddlewareFunc{a.authenticate}
+		if prefix == pathLogin {
+			guard = nil
+		}
+		g := s.Mount(httpd.Dialect{Prefix: prefix, Render: render}, guard...)
+		for _, r := range append(a.routes(), later()...) {
+			if rest, ok := strings.CutPrefix(r.path, prefix); ok {
+				g.Match(r.methods, rest, r.handler)
+			}
+		}
+	}
+	s.Describe(openAPI)
+}
+
+// route is one endpoint of the dialect.
+type route struct {
+	methods []string
+	path    string
+	handler echo.HandlerFunc
+}
+
+// routes is the one table of endpoints; README.md lists the same.
+func (a *API) routes() []route {
+	get, put := []string{http.MethodGet}, []string{http.MethodPut}
+	return []route{
+		{[]string{http.MethodGet, http.MethodPost}, pathLogin, a.login}, // POST keeps the password out of the address
+		{put, "/api/ola/agents/:extn/dial/:destNumber", a.dial},
+		{put, "/api/ola/agents/:extn/hangup", a.hangup},
+		{put, "/api/ola/agents/:extn/go_break", a.goBreak},
+		{put, "/api/ola/agents/:extn/go_ready", a.goReady},
+		{get, "/api/ola/agents", a.agents},
+		{get, "/api/ola/agents/:extn", a.agents},
+		{get, "/api/ola/all_queues", a.allQueues},
+		{get, "/api/ola/queues/:uuid/get_callers", a.callers},
+	}
+}
+
+// later lists the endpoints of the document that are not there yet: they answer 501, and README.md names them.
+func later() (list []route) {
+	for _, r := range []string{
+		"PUT /api/ola/agents/:extn/hold", "PUT /api/ola/agents/:extn/unhold",
+		"POST /api/ola/extensions/insert", "POST /api/ola/extensions/delete", "POST /api/ola/extensions/update",
+		"GET /api/ola/extensions/detail", "GET /api/ola/extensions_detail",
+		"POST /api/ola/dicts/insert", "POST /api/ola/dicts/delete", "POST /api/ola/dicts/update", "GET /api/ola/dicts/detail",
+		"GET /api/ola/dicts/agent_detail/:k",
+		"GET /api/ola/gateway_groups", "GET /api/ola/ivr_flows",
+		"PUT /api/ola/groupCall", "PUT /api/ola/makeCall",
+		"POST /api/conferences/saveConf", "POST /api/conferences/delConf/:uuid", "GET /api/conferences/conference/detail",
+		"POST /api/conferences/addConfMembers", "GET /api/conferences/liveConf/:UUID", "POST /api/conferences/dialConf/:member/:UUID",
+		"POST /api/conferences/oprConf/:member/:uuid/:type",
+		"POST /api/special_phone/insert", "POST /api/special_phone/delete", "POST /api/special_phone/update",
+		"GET /api/special_phone/special_phone_detail",
+	} {
+		method, path, _ := strings.Cut(r, " ")
+		list = append(list, route{[]string{method}, path, notYet})
+	}
+	return list
+}
+
+func notYet(echo.Context) error {
+	return &httpd.Error{Status: http.StatusNotImplemented, Message: "not implemented"}
+}
+
+// need reads the values of parameters that a request cannot do without, in their order. One that stands in the path wins its place there;
+// where the client has left the placeholder as it is printed, or gives it once more, the query and the body are asked too.
+func need(c echo.Context, names ...string) ([]string, error) {
+	values := make([]string, 0, len(names))
+	for _, name := range names {
+		v, err := value(c, name)
+		if err != nil {
+			return nil, err
+		}
+		if v == "" {
+			return nil, unusable("missing parameter: " + name)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// value reads one parameter, from the path or from the query and the body; "" when it is not given.
+func value(c echo.Context, name string) (string, error) {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return "", err
+	}
+	inPath, err := httpd.PathParam(c, name)
+	if err != nil {
+		return "", err
+	}
+	given := p.Get(name)
+	switch {
+	case inPath == "" || inPath == name:
+		return given, nil
+	case given != "" && given != inPath:
+		return "", unusable(name + " is given twice with different values")
+	}
+	return inPath, nil
+}
+
+func unusable(message string) error {
+	return &httpd.Error{Status: http.StatusBadRequest, Message: message}
+}
+
+// traced returns the request's context with its id on the manager actions that it causes.
+func traced(c echo.Context) context.Context {
+	ctx := c.Request().Context()
+	return pbx.WithTrace(ctx, httpd.RequestID(ctx))
+}

@@ -1,0 +1,62 @@
+package ola
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// headerToken carries the token, in the answer to a log-in and in every request after it.
+const headerToken = "X-Auth-Token"
+
+// login gives out a token for a login and a password. An address that has failed too often is told nothing for a while, not even that
+// a password was right: attempts that wait for their turn when it is blocked do not count either.
+func (a *API) login(c echo.Context) error {
+	remote := httpd.Remote(c.Request())
+	if wait, blocked := a.failures.Blocked(remote); blocked {
+		return httpd.TooMany(wait)
+	}
+	v, err := need(c, "username", "password")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	user, err := a.users.Authenticate(ctx, v[0], v[1])
+	if wait, blocked := a.failures.Blocked(remote); blocked {
+		return httpd.TooMany(wait)
+	}
+	switch {
+	case errors.Is(err, pbx.ErrPassword):
+		a.failures.Fail(remote)
+		return &httpd.Error{Status: http.StatusUnauthorized, Message: "auth failed!"}
+	case errors.Is(err, pbx.ErrDisabled):
+		return &httpd.Error{Status: http.StatusForbidden, Message: "account not enable!"}
+	case errors.Is(err, pbx.ErrCrowded):
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "too many log-ins at once, try again", RetryAfter: time.Second}
+	case err != nil:
+		return failure(err)
+	}
+	a.log.Info("user logged in", "user_id", user.ID, "remote", remote.String(), "request_id", httpd.RequestID(ctx))
+	h := c.Response().Header()
+	h.Set(headerToken, a.tokens.issue())
+	h.Set(echo.HeaderAccessControlExposeHeaders, headerToken)
+	h.Set(echo.HeaderCacheControl, "no-store")
+	return done(c)
+}
+
+// authenticate refuses requests without a token. A wrong one is not counted as a failed log-in: after a restart of the daemon every
+// client has a wrong one, and nobody guesses 122 bits.
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !a.tokens.valid(strings.TrimSpace(c.Request().Header.Get(headerToken))) {
+			return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized}
+		}
+		return next(c)
+	}
+}

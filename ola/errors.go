@@ -1,0 +1,79 @@
+package ola
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// reply is the shape of every answer that is no list.
+type reply struct {
+	Code   int    `json:"code"`
+	Result string `json:"result"`
+}
+
+// The dialect's own words.
+const (
+	textOK           = "ok"
+	textNotFound     = "not found"
+	textUnauthorized = "Authorization Required!"
+	textSignedOut    = "agent not login"
+	textNoCall       = "no call"
+)
+
+// render writes an error in the dialect's shape.
+func render(c echo.Context, status int, message string) error {
+	if status == http.StatusNotFound && message == http.StatusText(status) {
+		message = textNotFound // a path that nobody has, in the dialect's words
+	}
+	return c.JSON(status, reply{Code: status, Result: message})
+}
+
+func done(c echo.Context) error {
+	return c.JSON(http.StatusOK, reply{Code: http.StatusOK, Result: textOK})
+}
+
+// fields are the dialect's names of what the core calls otherwise.
+var fields = map[string]string{
+	"extension": "extn", "src": "extn", "callerid": "extn", "dst": "destNumber", "remark": "other_str",
+}
+
+// failure gives an error of the core its status and text.
+func failure(err error) error {
+	var invalid *pbx.InvalidError
+	var refused *pbx.RefusedError
+	e := &httpd.Error{Status: http.StatusInternalServerError, Message: "internal error", Err: err}
+	for _, known := range []struct {
+		is      error
+		status  int
+		message string
+	}{
+		{pbx.ErrSignedOut, http.StatusNotFound, textSignedOut},
+		{pbx.ErrEngaged, http.StatusConflict, "agent is busy"},
+		{pbx.ErrNotRegistered, http.StatusConflict, "extension is not registered"},
+		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
+		{pbx.ErrOffline, http.StatusServiceUnavailable, "Asterisk is not connected, try again"},
+		{pbx.ErrUnknown, http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"},
+		{pbx.ErrForbidden, http.StatusInternalServerError, "the manager user of Asterisk lacks the privilege"},
+	} {
+		if errors.Is(err, known.is) {
+			e.Status, e.Message = known.status, known.message
+			return e
+		}
+	}
+	switch {
+	case errors.As(err, &invalid):
+		name := invalid.Field
+		if own, ok := fields[name]; ok {
+			name = own
+		}
+		e.Status, e.Message = http.StatusBadRequest, name+": "+invalid.Reason
+	case errors.As(err, &refused):
+		e.Message = refused.Text
+	}
+	return e
+}

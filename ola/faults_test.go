@@ -1,0 +1,134 @@
+package ola
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// good are values that each parameter of the dialect takes. A new parameter needs one, and has all the faults then.
+var good = map[string]string{
+	"username": "admin", "password": "correct horse", "extn": "808", "destNumber": "809", "other_str": "order 4711", "reason": "lunch", "state": "ready",
+	"queue_name": "630", "name": "630", "uuid": "630",
+}
+
+// fault is a value that no parameter may have, in a form and in JSON.
+type fault struct{ name, form, json string }
+
+var parameterFaults = []fault{
+	{"too long", strings.Repeat("8", 8193), `"` + strings.Repeat("8", 8193) + `"`},
+	{"not UTF-8", "%ff%fe", "\"\xff\xfe\""},
+	{"overlong UTF-8", "%c0%af", "\"\xc0\xaf\""},
+	{"line end", "808%0d%0aAction:+Originate", `"808\r\nAction: Originate"`},
+	{"NUL", "808%00", `"808\u0000"`},
+	{"escape", "808%1b[2J", `"808\u001b[2J"`},
+	{"C1 control", "808%c2%85", `"808\u0085"`},
+	{"badly encoded", "808%zz", `"808\uZZZZ"`},
+	{"object", "", `{"number":"808"}`},
+	{"list of objects", "", `[{"number":"808"}]`},
+}
+
+// TestFaultsOfEveryParameter puts every fault into every parameter that the OpenAPI document has, in the query, in a form and in JSON; those
+// of the path with the placeholder left in it. Each is refused in the dialect's shape with the parameter's name, and nothing is sent to
+// Asterisk.
+func TestFaultsOfEveryParameter(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	form, object, tried := "application/x-www-form-urlencoded", "application/json", 0
+	for operation, o := range ours(described(t, r)) {
+		method, path, _ := strings.Cut(operation, " ")
+		var names, needed []string
+		for _, p := range o.Parameters {
+			names = append(names, p.Value.Name)
+			inPath := p.Value.In == "path" && path != "/api/ola/agents/{extn}" // which is the list when nobody is named
+			if inPath || path == pathLogin {
+				needed = append(needed, p.Value.Name)
+			}
+		}
+		path = strings.NewReplacer("{", "", "}", "").Replace(path)
+		refused := func(what, query, body, kind, message string) {
+			t.Helper()
+			tried++
+			target := path
+			if query != "" {
+				target += "?" + query
+			}
+			w := r.request(method, target, body, "Content-Type", kind, "X-Request-Id", "request-1")
+			var answer reply
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusBadRequest || answer.Code != w.Code || !strings.Contains(answer.Result, message) {
+				t.Errorf("%s, %s: %d %.200s, want 400 with %q", operation, what, w.Code, w.Body, message)
+			}
+		}
+		for _, name := range names {
+			if good[name] == "" {
+				t.Fatalf("no good value for %s", name)
+			}
+			others, values := url.Values{}, map[string]string{}
+			for _, n := range needed {
+				if n != name {
+					others.Set(n, good[n])
+					values[n] = good[n]
+				}
+			}
+			rest := others.Encode()
+			with := func(text string) string { return strings.TrimPrefix(rest+"&"+text, "&") }
+			for _, f := range parameterFaults {
+				if f.form != "" {
+					refused(name+" "+f.name+" in the query", with(name+"="+f.form), "", form, name)
+					refused(name+" "+f.name+" in a form", "", with(name+"="+f.form), form, name)
+				}
+				refused(name+" "+f.name+" in JSON", "", inJSON(values, name, f.json), object, "")
+			}
+			refused(name+" twice in the query", with(name+"=1&"+name+"=2"), "", form, name+" is given twice")
+			refused(name+" twice in a form", "", with(name+"=1&"+name+"=2"), form, name+" is given twice")
+			refused(name+" in query and form", name+"=1", with(name+"=2"), form, name+" is given twice")
+			refused(name+" twice in JSON", "", inJSON(values, name, `"1","`+name+`":"2"`), object, name+" is given twice")
+			if !slices.Contains(needed, name) {
+				continue
+			}
+			missing := "missing parameter: " + name
+			refused(name+" missing in the query", rest, "", form, missing)
+			refused(name+" missing in a form", "", with("x=y"), form, missing)
+			refused(name+" missing in JSON", "", inJSON(values, "x", `"y"`), object, missing)
+			refused(name+" empty", "", with(name+"="), form, missing)
+			refused(name+" of blanks", "", with(name+"=+%09%c2%a0"), form, missing)
+			refused(name+" null in JSON", "", inJSON(values, name, "null"), object, missing)
+		}
+	}
+	if sent := r.caused(); len(sent) != 0 {
+		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+	}
+	if tried < 500 {
+		t.Errorf("%d requests only", tried)
+	}
+	t.Logf("%d requests were refused", tried)
+}
+
+// TestFaultsOfThePath puts the faults into the path itself.
+func TestFaultsOfThePath(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	for _, request := range []string{"PUT /api/ola/agents/X/go_break", "PUT /api/ola/agents/X/hangup", "PUT /api/ola/agents/808/dial/X", "GET /api/ola/queues/X/get_callers", "GET /api/ola/agents/X"} {
+		method, path, _ := strings.Cut(request, " ")
+		for _, f := range []string{"%0d%0aAction:%20Originate", "808%00", "%ff%fe", "%1b[2J", strings.Repeat("8", 9000), "%20"} {
+			w := r.request(method, strings.Replace(path, "X", f, 1), "", "X-Request-Id", "request-1")
+			var answer reply
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); w.Code != http.StatusBadRequest && (f != "%20" || path != "/api/ola/agents/X") || err != nil && w.Code != http.StatusOK {
+				t.Errorf("%s with %.20s: %d %.200s", request, f, w.Code, w.Body)
+			}
+		}
+	}
+	if sent := r.caused(); len(sent) != 0 {
+		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+	}
+}
+
+// inJSON writes an object with one value as it is: an encoder would mend it.
+func inJSON(values map[string]string, name, raw string) string {
+	var fields []string
+	for n, v := range values {
+		fields = append(fields, `"`+n+`":"`+v+`"`)
+	}
+	return "{" + strings.Join(append(fields, `"`+name+`":`+raw), ",") + "}"
+}

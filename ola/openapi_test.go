@@ -1,0 +1,112 @@
+package ola
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+)
+
+// wildcards turns the router's spelling of a path into the document's.
+var wildcards = strings.NewReplacer(":extn", "{extn}", ":destNumber", "{destNumber}", ":uuid", "{uuid}", ":UUID", "{UUID}", ":k", "{k}", ":member", "{member}", ":type", "{type}")
+
+// described loads the whole document as a client gets it, and checks it against OpenAPI 3.1; examples too.
+func described(t *testing.T, r *rig) *openapi3.T {
+	t.Helper()
+	w := r.request(http.MethodGet, "/openapi.json", "")
+	doc, err := openapi3.NewLoader().LoadFromData(w.Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// ours lists the operations of the dialect.
+func ours(doc *openapi3.T) map[string]*openapi3.Operation {
+	list := map[string]*openapi3.Operation{}
+	for path, item := range doc.Paths.Map() {
+		for method, o := range item.Operations() {
+			if strings.HasPrefix(path, "/api/") {
+				list[method+" "+path] = o
+			}
+		}
+	}
+	return list
+}
+
+func keys[V any](m map[string]V) (list []string) {
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestRoutesAreTheSameEverywhere compares the router's table with README.md and the OpenAPI document.
+func TestRoutesAreTheSameEverywhere(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{})
+	routed, contract := map[string]bool{}, map[string]bool{}
+	for _, route := range r.api.routes() {
+		for _, m := range route.methods {
+			routed[m+" "+wildcards.Replace(route.path)] = true
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	r.must(err)
+	for _, row := range regexp.MustCompile("(?m)^\\| ([A-Z, ]+) \\| `(/api/[^`]*)` \\|").FindAllStringSubmatch(string(readme), -1) {
+		for m := range strings.SplitSeq(row[1], ", ") {
+			contract[m+" "+row[2]] = true
+		}
+	}
+	if diff := cmp.Diff(keys(routed), keys(ours(described(t, r)))); diff != "" {
+		t.Errorf("OpenAPI differs from the routes (-routes +openapi):\n%s", diff)
+	}
+	if diff := cmp.Diff(keys(routed), keys(contract)); diff != "" {
+		t.Errorf("README.md differs from the routes (-routes +README):\n%s", diff)
+	}
+}
+
+// TestAnswersAreAsDescribed asks every endpoint with good parameters and compares the answer with its schema.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	list := ours(described(t, r))
+	for name, o := range list {
+		method, path, _ := strings.Cut(name, " ")
+		for _, p := range o.Parameters {
+			path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", good[p.Value.Name])
+		}
+		if strings.Contains(path, "hangup") {
+			path = "/api/ola/agents/810/hangup"
+		}
+		query := ""
+		if path == pathLogin {
+			query = "?username=admin&password=correct+horse"
+		}
+		w := r.request(method, path+query, "")
+		schema := o.Responses.Value("200").Value.Content.Get("application/json").Schema.Value
+		var value any
+		decode(t, w.Body.Bytes(), &value)
+		if err := schema.VisitJSON(value); err != nil || w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s: %v", name, w.Code, w.Body, err)
+		}
+		if o.OperationID == "" || o.Summary == "" || (path == pathLogin) != (o.Security != nil && len(*o.Security) == 0) {
+			t.Errorf("%s: id %q, summary %q, security %v", name, o.OperationID, o.Summary, o.Security)
+		}
+	}
+}
+
+func decode(t *testing.T, body []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(body, into); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+}

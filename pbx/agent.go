@@ -1,0 +1,269 @@
+package pbx
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An agent is an extension that is, or was, a member of a queue. What he does is not kept anywhere: it follows from what Asterisk shows,
+// his memberships, his pauses and his calls, and from the after-call work that the switch itself has begun. So a change by any client, by
+// a feature code or on Asterisk's console is seen like one of our own.
+
+// AgentState is what an agent does.
+type AgentState string
+
+// The states of an agent.
+const (
+	AgentLogout    AgentState = "logout"  // a member of no queue
+	AgentLogin     AgentState = "login"   // signed in, and has not said yet whether he is ready
+	AgentReady     AgentState = "ready"   // takes calls of at least one queue
+	AgentUnready   AgentState = "unready" // paused in all his queues
+	AgentBusy      AgentState = "busy"    // his phone rings or he talks
+	AgentAfterWork AgentState = "acw"     // works on the call that he has just had
+)
+
+// down is the number of the channel state "Down": nobody is rung yet.
+const down = "0"
+
+// loginReason is why a member who has just signed in is paused.
+const loginReason = "login"
+
+// AgentCall is the call of a busy agent, seen from him.
+type AgentCall struct {
+	Channel  string // Uniqueid of his own leg, "" for no call
+	Call     CallID
+	Outbound bool      // he called, or was rung so that he could
+	Number   string    // of the other party, "" when unknown
+	Trunk    string    // over which the call goes or came, "" for none
+	Picked   bool      // he has picked up, though perhaps nobody else
+	Answered time.Time // when the two were connected; zero while either is rung
+}
+
+// Agent is a copy of an agent as he stands.
+type Agent struct {
+	Exten    Exten
+	State    AgentState
+	Old      AgentState  // the one before, "" when none is known
+	SignedIn time.Time   // zero when he is not
+	Changed  time.Time   // when State came about; zero when nobody has seen it
+	Queues   []QueueName // in the order of their names
+	Call     AgentCall
+}
+
+// agent is the live record behind an Agent.
+type agent struct {
+	Agent
+	stale  bool   // his memberships have changed
+	free   bool   // not paused in one of them
+	works  bool   // paused for after-call work in one
+	rests  bool   // paused by somebody's wish in one
+	served CallID // the queue has not told the end of his conversation
+}
+
+// post makes sure that an extension which is a member somewhere has a record, and that his memberships are looked at anew.
+func (s *state) post(n Exten) {
+	if n == "" {
+		return
+	}
+	a := s.agents[n]
+	if a == nil {
+		a = &agent{Agent: Agent{Exten: n}}
+		s.agents[n] = a
+	}
+	a.stale = true
+	s.restless[n] = true
+}
+
+// unrest notes that an agent may do something else now.
+func (s *state) unrest(n Exten) {
+	if n != "" && s.agents[n] != nil {
+		s.restless[n] = true
+	}
+}
+
+// addLine enters a channel among those of its extension.
+func (s *state) addLine(ch *channel) {
+	if ch.line = s.rules.extenOf(ch.Device()); ch.line != "" {
+		s.lines[ch.line] = append(s.lines[ch.line], ch)
+		s.unrest(ch.line)
+	}
+}
+
+func (s *state) dropLine(ch *channel) {
+	if ch.line == "" {
+		return
+	}
+	if left := without(s.lines[ch.line], ch); len(left) > 0 {
+		s.lines[ch.line] = left
+	} else {
+		delete(s.lines, ch.line)
+	}
+	s.unrest(ch.line)
+}
+
+// recount looks at all agents anew, after a full query. known: their memberships were told.
+func (s *state) recount(known bool) {
+	s.posted = s.posted || known
+	clear(s.lines)
+	for _, ch := range s.channels {
+		s.addLine(ch)
+	}
+	for n := range s.agents {
+		s.post(n)
+	}
+	s.judgeAgents()
+	for n, a := range s.agents {
+		if a.State == AgentLogout && s.extens[n] == nil {
+			delete(s.agents, n)
+			s.agentsGone = append(s.agentsGone, n)
+		}
+	}
+}
+
+// judgeAgents finds out what the agents do who may do something else now, and tells it. Before the queues are known nobody is judged.
+func (s *state) judgeAgents() {
+	if !s.posted || len(s.restless) == 0 {
+		return
+	}
+	for _, n := range slices.Sorted(maps.Keys(s.restless)) {
+		if a := s.agents[n]; a != nil {
+			s.judge(a)
+		}
+	}
+	clear(s.restless)
+}
+
+func (s *state) judge(a *agent) {
+	if a.stale {
+		s.muster(a)
+	}
+	was := a.Call
+	a.Call = s.callOf(a)
+	now := s.stateOf(a)
+	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero()
+	if now == a.State && (now != AgentBusy || !news) {
+		return
+	}
+	if now != a.State {
+		switch {
+		case now == AgentLogout:
+			a.SignedIn = time.Time{}
+		case a.State == AgentLogout, a.State == "":
+			a.SignedIn = s.at
+		}
+		a.Old, a.State, a.Changed = a.State, now, s.at
+		s.agentsMoved = append(s.agentsMoved, a.stored())
+	}
+	s.emit(AgentChanged{Agent: a.copy()})
+}
+
+// muster reads an agent's memberships.
+func (s *state) muster(a *agent) {
+	a.stale, a.free, a.works, a.rests, a.Queues = false, false, false, false, nil
+	for _, p := range s.places(a.Exten, "") {
+		m := &p.member
+		if m.pausedByLeave() {
+			continue
+		}
+		a.Queues = append(a.Queues, p.queue)
+		a.free = a.free || !m.Paused
+		a.works = a.works || m.afterWork()
+		a.rests = a.rests || m.Paused && !m.afterWork() && m.Reason != loginReason
+	}
+	a.Queues = slices.Compact(a.Queues)
+}
+
+// stateOf is what an agent does. The queue tells the end of a conversation in no order with that of its channels: until it does, one
+// who is to have after-call work has it.
+func (s *state) stateOf(a *agent) AgentState {
+	switch {
+	case len(a.Queues) == 0:
+		return AgentLogout
+	case a.Call.Channel != "":
+		return AgentBusy
+	case s.wraps[a.Exten] != nil, a.free && a.served != "" && s.rules.AfterWork > 0:
+		return AgentAfterWork
+	case a.free:
+		return AgentReady
+	case a.rests:
+		return AgentUnready
+	case a.works:
+		return AgentAfterWork // the end of the pause is on its way
+	}
+	return AgentLogin
+}
+
+// callOf is the call that an agent has: the one that he had before for as long as it lives, else his oldest.
+func (s *state) callOf(a *agent) (call AgentCall) {
+	var line *channel
+	for _, ch := range s.lines[a.Exten] {
+		if ch.State == "" || ch.State == down || ch.Exten == "h" {
+			continue // not rung yet, or over
+		}
+		if ch.ID == a.Call.Channel {
+			line, call = ch, AgentCall{Answered: a.Call.Answered}
+			break
+		}
+		if line == nil || ch.Created.Before(line.Created) {
+			line = ch
+		}
+	}
+	if line == nil {
+		return AgentCall{}
+	}
+	c := line.call
+	ordered := c.first == line && (c.originated || c.requested != "")                             // his phone was rung so that he can call
+	rung := line.Called || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
+	call.Channel, call.Call, call.Picked = line.ID, c.id, line.State == up
+	call.Outbound, call.Number, call.Trunk = ordered || !rung, line.Connected.Number, s.trunkOf(c)
+	if ordered {
+		call.Number = cmp.Or(c.requested, call.Number)
+	} else if call.Outbound {
+		call.Number = cmp.Or(line.Dialled, call.Number)
+	}
+	switch {
+	case !call.Answered.IsZero() || !call.Picked:
+	case !ordered:
+		call.Answered = cmp.Or(line.Answered, s.at)
+	case line.Bridge != "" && !line.Waits:
+		call.Answered = s.at
+	}
+	return call
+}
+
+// trunkOf is the name of the trunk that a call goes over, "" for none.
+func (s *state) trunkOf(c *call) string {
+	for _, ch := range c.channels {
+		if ch.line == "" && !ch.Local() {
+			_, name, _ := strings.Cut(ch.Device(), "/")
+			return name
+		}
+	}
+	return ""
+}
+
+// serves notes that an agent has a call out of a queue, whose end the queue will tell; "" that it has.
+func (s *state) serves(n Exten, id CallID) {
+	if a := s.agents[n]; a != nil {
+		a.served = id
+		s.unrest(n)
+	}
+}
+
+// unserve lets go who still waits for the queue to tell the end of a call.
+func (s *state) unserve(id CallID) {
+	for n, a := range s.agents {
+		if a.served == id {
+			s.serves(n, "")
+		}
+	}
+}
+
+func (a *agent) copy() Agent {
+	out := a.Agent
+	out.Queues = slices.Clone(a.Queues)
+	return out
+}
