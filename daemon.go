@@ -114,7 +114,7 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 	if drawn != "" {
 		d.log.Warn("user admin was made with a password of its own, which is shown this once; [general] admin_password sets another one", "user", "admin", "password", drawn)
 	}
-	d.ola = ola.NewAPI(ola.APIOptions{Switch: d.sw, Users: users, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log})
+	d.ola = ola.NewAPI(ola.APIOptions{Switch: d.sw, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log})
 	d.ola.Mount(d.server)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
 )
@@ -31,6 +32,7 @@ type Rules struct {
 type APIOptions struct {
 	Switch   *pbx.Switch
 	Users    *pbx.Users
+	Numbers  *blacklist.Numbers
 	Failures *httpd.Limiter // failed log-ins by address, shared by all dialects
 	Rules    Rules
 	Logger   *slog.Logger
@@ -40,6 +42,7 @@ type APIOptions struct {
 type API struct {
 	sw       *pbx.Switch
 	users    *pbx.Users
+	numbers  *blacklist.Numbers
 	failures *httpd.Limiter
 	log      *slog.Logger
 	tokens   *tokens
@@ -48,7 +51,7 @@ type API struct {
 
 // NewAPI makes the dialect's routes.
 func NewAPI(o APIOptions) *API {
-	a := &API{sw: o.Switch, users: o.Users, failures: o.Failures, log: o.Logger, tokens: newTokens()}
+	a := &API{sw: o.Switch, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens()}
 	a.rules.Store(&o.Rules)
 	return a
 }
@@ -82,7 +85,7 @@ type route struct {
 
 // routes is the one table of endpoints; README.md lists the same.
 func (a *API) routes() []route {
-	get, put := []string{http.MethodGet}, []string{http.MethodPut}
+	get, put, post := []string{http.MethodGet}, []string{http.MethodPut}, []string{http.MethodPost}
 	return []route{
 		{[]string{http.MethodGet, http.MethodPost}, pathLogin, a.login}, // POST keeps the password out of the address
 		{put, "/api/ola/agents/:extn/dial/:destNumber", a.dial},
@@ -93,6 +96,10 @@ func (a *API) routes() []route {
 		{get, "/api/ola/agents/:extn", a.agents},
 		{get, "/api/ola/all_queues", a.allQueues},
 		{get, "/api/ola/queues/:uuid/get_callers", a.callers},
+		{post, "/api/special_phone/insert", a.insertPhone},
+		{post, "/api/special_phone/delete", a.deletePhone},
+		{post, "/api/special_phone/update", a.updatePhone},
+		{get, "/api/special_phone/special_phone_detail", a.phones},
 	}
 }
 
@@ -109,8 +116,6 @@ func later() (list []route) {
 		"POST /api/conferences/saveConf", "POST /api/conferences/delConf/:uuid", "GET /api/conferences/conference/detail",
 		"POST /api/conferences/addConfMembers", "GET /api/conferences/liveConf/:UUID", "POST /api/conferences/dialConf/:member/:UUID",
 		"POST /api/conferences/oprConf/:member/:uuid/:type",
-		"POST /api/special_phone/insert", "POST /api/special_phone/delete", "POST /api/special_phone/update",
-		"GET /api/special_phone/special_phone_detail",
 	} {
 		method, path, _ := strings.Cut(r, " ")
 		list = append(list, route{[]string{method}, path, notYet})

@@ -1,6 +1,7 @@
 package ola
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -39,12 +40,15 @@ func done(c echo.Context) error {
 
 // fields are the dialect's names of what the core calls otherwise.
 var fields = map[string]string{
-	"extension": "extn", "src": "extn", "callerid": "extn", "dst": "destNumber", "remark": "other_str",
+	"extension": "extn", "src": "extn", "callerid": "extn", "dst": "destNumber", "remark": "other_str", "number": "phone",
 }
+
+func nameOf(field string) string { return cmp.Or(fields[field], field) }
 
 // failure gives an error of the core its status and text.
 func failure(err error) error {
 	var invalid *pbx.InvalidError
+	var barred *pbx.BarredError
 	var refused *pbx.RefusedError
 	e := &httpd.Error{Status: http.StatusInternalServerError, Message: "internal error", Err: err}
 	for _, known := range []struct {
@@ -67,11 +71,9 @@ func failure(err error) error {
 	}
 	switch {
 	case errors.As(err, &invalid):
-		name := invalid.Field
-		if own, ok := fields[name]; ok {
-			name = own
-		}
-		e.Status, e.Message = http.StatusBadRequest, name+": "+invalid.Reason
+		e.Status, e.Message = http.StatusBadRequest, nameOf(invalid.Field)+": "+invalid.Reason
+	case errors.As(err, &barred):
+		e.Status, e.Message = http.StatusForbidden, nameOf(barred.Field)+": number is on the black list"
 	case errors.As(err, &refused):
 		e.Message = refused.Text
 	}

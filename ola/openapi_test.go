@@ -11,6 +11,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dialbridge/dialbridge/blacklist"
 )
 
 // wildcards turns the router's spelling of a path into the document's.
@@ -88,8 +90,12 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			path = "/api/ola/agents/810/hangup"
 		}
 		query := ""
-		if path == pathLogin {
+		switch {
+		case path == pathLogin:
 			query = "?username=admin&password=correct+horse"
+		case strings.HasPrefix(path, "/api/special_phone/"):
+			query = "?phone=13678267674&special_flag=2"
+			r.must(r.numbers.Add(t.Context(), "13678267674", blacklist.Inbound, ""))
 		}
 		w := r.request(method, path+query, "")
 		schema := o.Responses.Value("200").Value.Content.Get("application/json").Schema.Value

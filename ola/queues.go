@@ -71,7 +71,7 @@ var _ json.Marshaler = queueID("")
 func rowOf(q pbx.Queue) queueRow {
 	const no = "false"
 	return queueRow{
-		UUID: queueID(q.Name), Name: string(q.Name), UserUUID: "00000000-0000-0000-0000-000000000000",
+		UUID: queueID(q.Name), Name: string(q.Name), UserUUID: nobody,
 		AgentTimeout: 10, ChimFreq: 60, EnableVoicemail: no, HiddenCallerNumber: no, TakeCallManual: no, TTSAgentAnswer: 2,
 		Times: "3", TransferAgentTimeout: "N", TransferUnready: "N", Rule: "02", WaitWarn: no, Strategy: "fifo_onhook",
 	}

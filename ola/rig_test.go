@@ -143,16 +143,17 @@ func (f *asterisk) handleQueues() {
 
 // rig is the chain from the manager's socket to the HTTP interfaces: this dialect's and, for what both see, that of coocenter.
 type rig struct {
-	t     *testing.T
-	fake  *asterisk
-	path  string // of the database
-	db    *sqlite.DB
-	sw    *pbx.Switch
-	api   *API
-	web   http.Handler
-	token string
-	log   *logBuffer
-	close func()
+	t       *testing.T
+	fake    *asterisk
+	path    string // of the database
+	db      *sqlite.DB
+	sw      *pbx.Switch
+	api     *API
+	web     http.Handler
+	token   string
+	numbers *blacklist.Numbers
+	log     *logBuffer
+	close   func()
 }
 
 type rigOptions struct {
@@ -181,7 +182,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	options := f.Options()
 	options.Want, options.Logger = pbx.Wanted, log
 	client := ami.New(options)
-	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Logger: log})
+	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Barred: blacklist.Barred(db), Logger: log})
 	r.must(err)
 	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: bcrypt.MinCost})
 	r.must(err)
@@ -190,20 +191,21 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	numbers, err := blacklist.New(ctx, blacklist.Options{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
 	failures := httpd.NewLimiter(o.limit, time.Minute)
-	r.api = NewAPI(APIOptions{Switch: r.sw, Users: users, Failures: failures, Rules: o.rules, Logger: log})
+	r.api = NewAPI(APIOptions{Switch: r.sw, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
 	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log})
 	r.must(err)
 	r.api.Mount(server)
 	coocenter.NewAPI(coocenter.APIOptions{
 		Switch: r.sw, Numbers: numbers, Outbox: outbox, Failures: failures, Rules: coocenter.Rules{Location: time.UTC}, Now: time.Now, Logger: log,
 	}).Mount(server)
+	r.numbers = numbers
 	r.web, r.token = server.Handler(), r.api.tokens.issue()
-	r.start(ctx, client)
+	r.start(ctx, client, numbers)
 	return r
 }
 
 // start runs the parts and prepares their end.
-func (r *rig) start(ctx context.Context, client *ami.Client) {
+func (r *rig) start(ctx context.Context, client *ami.Client, numbers *blacklist.Numbers) {
 	background := func(run func(context.Context) error) (stop func()) {
 		ctx, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)
@@ -218,8 +220,9 @@ func (r *rig) start(ctx context.Context, client *ami.Client) {
 	stopDB := background(r.db.Run)
 	ended := make(chan error, 1)
 	go func() { ended <- r.sw.Run(ctx) }()
-	stopLink := background(client.Run)
+	stopLink, stopNumbers := background(client.Run), background(numbers.Run)
 	r.close = sync.OnceFunc(func() {
+		stopNumbers()
 		stopLink()
 		r.must(<-ended)
 		r.sw.Settle()

@@ -119,10 +119,37 @@ func TestOLA(t *testing.T) {
 		other.Behave(phone.Behaviour{Manual: true})
 		b.idle("812", "806")
 		b.pauses()
+		b.lists()
 		b.dialsFor(agent, other)
 		b.servesWith(agent)
 		b.outlives(password)
 	})
+}
+
+// lists a number by this dialect: Asterisk has it, no dialect dials it, and the first dialect can let it in again.
+func (b *olaBench) lists() {
+	b.Helper()
+	post := func(what, want string) {
+		b.Helper()
+		if _, body, _ := b.ask(http.MethodPost, "/api/special_phone/"+what); body != want+"\n" {
+			b.Fatalf("%s: %s, want %s", what, body, want)
+		}
+	}
+	const number, done = "02155559999", `{"code":200,"result":"ok"}`
+	post("insert?special_flag=4&phone="+number, done)
+	for _, family := range []string{"blacklist", "blacklist_out"} {
+		b.eventually(family+" to have the number", func() bool { return strings.Contains(b.cli("database show "+family), number) })
+	}
+	b.put("806/dial/"+number, `{"code":403,"result":"destNumber: number is on the black list"}`)
+	if code, body, err := b.d.Post(b.ctx, api+"extensions/click-number", "src", "806", "dst", number); err != nil || code != http.StatusForbidden {
+		b.Errorf("click-number: %d %s %v", code, body, err)
+	}
+	b.does("blacklist/create", "Updated database successfully", "number", number)
+	post("delete?phone="+number, done)
+	post("delete?phone="+number, `{"code":404,"result":"not found"}`)
+	for _, family := range []string{"blacklist", "blacklist_out"} {
+		b.eventually(family+" to have it no more", func() bool { return !strings.Contains(b.cli("database show "+family), number) })
+	}
 }
 
 // pauses moves the one pause by both dialects and on Asterisk's console.
