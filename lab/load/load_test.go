@@ -3,7 +3,6 @@ package load
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -235,41 +234,22 @@ func TestLoad(t *testing.T) {
 	t.Logf("\n%s", &table)
 }
 
-// cpuTime reads utime and stime of a process (proc(5)), which count in ticks of 10 ms.
+// cpuTime is the CPU time that a process has had.
 func cpuTime(t testing.TB, pid int) time.Duration {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	d, err := bridge.CPUTime(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	ticks := 0
-	for _, f := range fields[11:13] {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return d
 }
 
-// resident reads the resident size of a process in MiB.
+// resident is the resident size of a process in MiB.
 func resident(t testing.TB, pid int) float64 {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	size, err := bridge.Resident(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.Atoi(strings.Fields(v)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return float64(kb) / 1024
-		}
-	}
-	t.Fatal("no VmRSS")
-	return 0
+	return size
 }
