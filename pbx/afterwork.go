@@ -197,18 +197,12 @@ func (s *state) releaseStrays() {
 }
 
 // putPauses asks Asterisk for what the last change wants, one after the other. A release that is lost is made good within a
-// minute.
+// minute. The caller holds mu.
 func (r *run) putPauses(list []pauseOrder) {
 	if len(list) == 0 {
 		return
 	}
-	before, done := r.pausing, make(chan struct{})
-	r.pausing = done
-	r.wg.Go(func() {
-		defer close(done)
-		if before != nil {
-			<-before // so that a release never overtakes its pause
-		}
+	r.inTurn("pauses", func() { // so that a release never overtakes its pause
 		for _, p := range list {
 			ctx, cancel := context.WithTimeout(context.Background(), pausePatience)
 			a := ami.NewAction("QueuePause", "Queue", string(p.queue), "Interface", p.iface, "Paused", strconv.FormatBool(p.paused))

@@ -113,13 +113,7 @@ func (r *run) putVoices(list []loudness) {
 	if len(list) == 0 {
 		return
 	}
-	before, done := r.voicing, make(chan struct{})
-	r.voicing = done
-	r.wg.Go(func() {
-		defer close(done)
-		if before != nil {
-			<-before
-		}
+	r.inTurn("volumes", func() {
 		for _, l := range list {
 			ctx, cancel := context.WithTimeout(context.Background(), confirmPatience)
 			if err := r.voice(ctx, l); err != nil && !errors.Is(err, ErrNoCall) && !errors.Is(err, context.Canceled) {

@@ -38,20 +38,7 @@ func (s *state) limitCall(c *call, leg *Leg) {
 // the one that comes last: the second waits for the answer to the first. The caller holds mu.
 func (r *run) putLimits(list []limit) {
 	for _, l := range list {
-		before, done := r.limiting[l.channel], make(chan struct{})
-		r.limiting[l.channel] = done
-		r.wg.Go(func() {
-			if before != nil {
-				<-before
-			}
-			r.putLimit(l)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			close(done)
-			if r.limiting[l.channel] == done {
-				delete(r.limiting, l.channel)
-			}
-		})
+		r.inTurn("limit of "+l.channel, func() { r.putLimit(l) })
 	}
 }
 

@@ -38,16 +38,14 @@ type run struct {
 	alarm    *time.Timer // when the next agent's after-call work is over
 	began    time.Time   // Asterisk
 	pruned   time.Time
-	pausing  chan struct{} // closed when the pauses put last have been answered
-	voicing  chan struct{} // closed when the volumes put last have been answered
 	noted    time.Time
-	limiting map[string]chan struct{} // by channel: closed when the limit put to it last has been answered
+	turns    map[string]chan struct{} // by matter: closed when Asterisk has answered what it was told of it last
 }
 
 // Run follows the client's stream until it ends. The client must be run by the caller.
 func (s *Switch) Run(ctx context.Context) error {
 	r := &run{
-		Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour), limiting: map[string]chan struct{}{},
+		Switch: s, cancel: func() {}, retry: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour), turns: map[string]chan struct{}{},
 	}
 	r.retry.Stop()
 	r.alarm.Stop()
@@ -340,6 +338,25 @@ func (r *run) change(do func(*state)) {
 	if len(out) > 0 {
 		r.publish(out)
 	}
+}
+
+// inTurn does what Asterisk is to be told of one matter on a goroutine of its own, behind all that was asked for of the same matter
+// before. The caller holds mu.
+func (r *run) inTurn(matter string, do func()) {
+	before, done := r.turns[matter], make(chan struct{})
+	r.turns[matter] = done
+	r.wg.Go(func() {
+		if before != nil {
+			<-before
+		}
+		do()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		close(done)
+		if r.turns[matter] == done {
+			delete(r.turns, matter)
+		}
+	})
 }
 
 // save queues the rows that changed. A call's row goes only when its end is in safe hands; told counts the events that
