@@ -9,30 +9,14 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/dialbridge/dialbridge/internal/trial"
 )
 
 // good are values that each parameter of the dialect takes. A new parameter needs one, and has all the faults then.
 var good = map[string]string{
 	"channels": "all", "queue": "630", "member": "808", "extension": "808", "state": "on", "reason": "lunch", "src": "808", "dst": "809",
 	"timeout": "5", "callerid": "808", "limitSec": "5", "type": "blind", "mode": "listen", "number": "4711",
-}
-
-// fault is a value that no parameter may have, in a form and in JSON.
-type fault struct{ name, form, json string }
-
-var parameterFaults = []fault{
-	{"too long", strings.Repeat("8", 8193), `"` + strings.Repeat("8", 8193) + `"`},
-	{"not UTF-8", "%ff%fe", "\"\xff\xfe\""},
-	{"broken UTF-8", "808%c3", "\"808\xc3\""},
-	{"overlong UTF-8", "%c0%af", "\"\xc0\xaf\""},
-	{"line end", "808%0d%0aAction:+Originate", `"808\r\nAction: Originate"`},
-	{"line end at the end", "808%0a", `"808\n"`},
-	{"NUL", "808%00", `"808\u0000"`},
-	{"escape", "808%1b[2J", `"808\u001b[2J"`},
-	{"C1 control", "808%c2%85", `"808\u0085"`},
-	{"badly encoded", "808%zz", `"808\uZZZZ"`},
-	{"object", "", `{"number":"808"}`},
-	{"list of objects", "", `[{"number":"808"}]`},
 }
 
 // operation is one method of one path with the parameters that it has and needs.
@@ -118,14 +102,14 @@ func TestFaultsOfEveryParameter(t *testing.T) {
 	for _, op := range parameterised(t, described(t, r)) {
 		for _, name := range op.names {
 			rest, object0 := op.others(t, name)
-			for _, f := range parameterFaults {
-				if f.form != "" {
-					text := strings.TrimPrefix(rest.Encode()+"&"+name+"="+f.form, "&")
-					refused(name+" "+f.name+" in the query", op, text, "", form, "")
-					refused(name+" "+f.name+" in a form", op, "", text, form, name)
+			for _, f := range trial.Faults {
+				if f.Form != "" {
+					text := strings.TrimPrefix(rest.Encode()+"&"+name+"="+f.Form, "&")
+					refused(name+" "+f.Name+" in the query", op, text, "", form, "")
+					refused(name+" "+f.Name+" in a form", op, "", text, form, name)
 				}
-				object0[name] = json.RawMessage(f.json)
-				refused(name+" "+f.name+" in JSON", op, "", inJSON(object0), object, "")
+				object0[name] = json.RawMessage(f.JSON)
+				refused(name+" "+f.Name+" in JSON", op, "", inJSON(object0), object, "")
 			}
 			value := good[name] + "0"
 			twice := strings.TrimPrefix(rest.Encode()+"&"+name+"="+value+"1&"+name+"="+value+"2", "&")
@@ -157,7 +141,7 @@ func TestFaultsOfEveryParameter(t *testing.T) {
 		}
 	}
 	if sent := r.caused(); len(sent) != 0 {
-		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+		t.Errorf("sent to Asterisk:\n%s", strings.Join(r.told(), ""))
 	}
 	if w := r.request(http.MethodGet, Prefix+"/blacklist/index", ""); w.Body.String() != `{"status":"success","data":[]}`+"\n" {
 		t.Errorf("listed: %s", w.Body)

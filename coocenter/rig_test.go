@@ -1,7 +1,6 @@
 package coocenter
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -22,14 +21,12 @@ import (
 	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/internal/trial"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
 
 // forEver is how long ended calls are kept: the vendor's samples are of 2018.
 const forEver = 100 * 365 * 24 * time.Hour
@@ -189,7 +186,7 @@ type rig struct {
 	outbox  *webhook.Outbox
 	sender  *webhook.Sender
 	web     http.Handler
-	log     *logBuffer
+	log     *trial.Log
 	close   func() // ends everything in the daemon's order
 }
 
@@ -215,7 +212,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	r := &rig{t: t, fake: f, path: o.path, log: &logBuffer{}}
+	r := &rig{t: t, fake: f, path: o.path, log: &trial.Log{}}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: o.path, Logger: log})
@@ -303,16 +300,7 @@ func (r *rig) complete() *rig {
 // until waits for a condition that nothing can be awaited for.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	deadline, look := time.NewTimer(patience), time.NewTicker(2*time.Millisecond)
-	defer deadline.Stop()
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline.C:
-			r.t.Fatalf("waited %s for %s; the log:\n%s", patience, what, r.log)
-		}
-	}
+	trial.Until(r.t, r.log, what, ok)
 }
 
 // play sends a capture and waits until all that it caused is stored.
@@ -363,23 +351,4 @@ func (r *rig) request(method, target, body string, header ...string) *httptest.R
 	rec := httptest.NewRecorder()
 	r.web.ServeHTTP(rec, req)
 	return rec
-}
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// String returns what was logged so far.
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

@@ -7,28 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dialbridge/dialbridge/internal/trial"
 )
 
 // good are values that each parameter of the dialect takes. A new parameter needs one, and has all the faults then.
 var good = map[string]string{
 	"username": "admin", "password": "correct horse", "extn": "808", "destNumber": "809", "other_str": "order 4711", "reason": "lunch", "state": "ready",
 	"queue_name": "630", "name": "630", "uuid": "630", "phone": "13678267674", "special_flag": "2",
-}
-
-// fault is a value that no parameter may have, in a form and in JSON.
-type fault struct{ name, form, json string }
-
-var parameterFaults = []fault{
-	{"too long", strings.Repeat("8", 8193), `"` + strings.Repeat("8", 8193) + `"`},
-	{"not UTF-8", "%ff%fe", "\"\xff\xfe\""},
-	{"overlong UTF-8", "%c0%af", "\"\xc0\xaf\""},
-	{"line end", "808%0d%0aAction:+Originate", `"808\r\nAction: Originate"`},
-	{"NUL", "808%00", `"808\u0000"`},
-	{"escape", "808%1b[2J", `"808\u001b[2J"`},
-	{"C1 control", "808%c2%85", `"808\u0085"`},
-	{"badly encoded", "808%zz", `"808\uZZZZ"`},
-	{"object", "", `{"number":"808"}`},
-	{"list of objects", "", `[{"number":"808"}]`},
 }
 
 // TestFaultsOfEveryParameter puts every fault into every parameter that the OpenAPI document has, in the query, in a form and in JSON; those
@@ -75,12 +61,12 @@ func TestFaultsOfEveryParameter(t *testing.T) {
 			}
 			rest := others.Encode()
 			with := func(text string) string { return strings.TrimPrefix(rest+"&"+text, "&") }
-			for _, f := range parameterFaults {
-				if f.form != "" {
-					refused(name+" "+f.name+" in the query", with(name+"="+f.form), "", form, name)
-					refused(name+" "+f.name+" in a form", "", with(name+"="+f.form), form, name)
+			for _, f := range trial.Faults {
+				if f.Form != "" {
+					refused(name+" "+f.Name+" in the query", with(name+"="+f.Form), "", form, name)
+					refused(name+" "+f.Name+" in a form", "", with(name+"="+f.Form), form, name)
 				}
-				refused(name+" "+f.name+" in JSON", "", inJSON(values, name, f.json), object, "")
+				refused(name+" "+f.Name+" in JSON", "", inJSON(values, name, f.JSON), object, "")
 			}
 			refused(name+" twice in the query", with(name+"=1&"+name+"=2"), "", form, name+" is given twice")
 			refused(name+" twice in a form", "", with(name+"=1&"+name+"=2"), form, name+" is given twice")
@@ -99,7 +85,7 @@ func TestFaultsOfEveryParameter(t *testing.T) {
 		}
 	}
 	if sent := r.caused(); len(sent) != 0 {
-		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+		t.Errorf("sent to Asterisk:\n%s", strings.Join(r.told(), ""))
 	}
 	if tried < 500 {
 		t.Errorf("%d requests only", tried)
@@ -121,7 +107,7 @@ func TestFaultsOfThePath(t *testing.T) {
 		}
 	}
 	if sent := r.caused(); len(sent) != 0 {
-		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+		t.Errorf("sent to Asterisk:\n%s", strings.Join(r.told(), ""))
 	}
 }
 

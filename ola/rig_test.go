@@ -1,7 +1,6 @@
 package ola
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -25,14 +24,12 @@ import (
 	"github.com/dialbridge/dialbridge/coocenter"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/internal/trial"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
 
 const adminPassword = "correct horse"
 
@@ -152,7 +149,7 @@ type rig struct {
 	web     http.Handler
 	token   string
 	numbers *blacklist.Numbers
-	log     *logBuffer
+	log     *trial.Log
 	close   func()
 }
 
@@ -173,7 +170,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	if o.rules.Location == nil {
 		o.rules = Rules{PrivateAnswer: "answer", Location: time.UTC}
 	}
-	r := &rig{t: t, fake: f, path: o.path, log: &logBuffer{}}
+	r := &rig{t: t, fake: f, path: o.path, log: &trial.Log{}}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: o.path, Logger: log})
@@ -249,16 +246,7 @@ func (r *rig) complete() *rig {
 // until waits for a condition that nothing can be awaited for.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	deadline, look := time.NewTimer(patience), time.NewTicker(2*time.Millisecond)
-	defer deadline.Stop()
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline.C:
-			r.t.Fatalf("waited %s for %s; the log:\n%s", patience, what, r.log)
-		}
-	}
+	trial.Until(r.t, r.log, what, ok)
 }
 
 // request is one call of the HTTP interface with the rig's token; header holds names and values by turns.
@@ -300,23 +288,4 @@ func (r *rig) caused() (list []ami.Action) {
 		}
 	}
 	return list
-}
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// String returns what was logged so far.
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

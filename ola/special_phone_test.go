@@ -75,7 +75,7 @@ func TestListedNumbers(t *testing.T) {
 	}
 	r.expect(403, "destNumber: number is on the black list", http.MethodPut, "/api/ola/agents/808/dial/111", "", "X-Request-Id", "request-1")
 	if sent := r.caused(); len(sent) != 0 {
-		t.Errorf("sent to Asterisk:\n%s", wire(sent))
+		t.Errorf("sent to Asterisk:\n%s", strings.Join(r.told(), ""))
 	}
 	// And the other way round.
 	if w := r.request(http.MethodDelete, "/coocenter-api/blacklist/delete?number=13678267674", ""); w.Code != http.StatusOK {

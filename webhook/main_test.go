@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/internal/trial"
 )
 
 // TestMain lets the test binary be its own child: a daemon that is killed.
@@ -36,7 +37,7 @@ type rig struct {
 	db     *sqlite.DB
 	outbox *Outbox
 	sender *Sender
-	log    *logBuffer
+	log    *trial.Log
 
 	stopDB, stopSender func()
 }
@@ -56,7 +57,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.path == "" {
 		o.path = filepath.Join(t.TempDir(), "test.db")
 	}
-	r := &rig{t: t, path: o.path, log: &logBuffer{}}
+	r := &rig{t: t, path: o.path, log: &trial.Log{}}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if r.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: o.path, MaxSize: o.maxSize, Recover: o.recover, Logger: logger}); err != nil {
@@ -267,22 +268,4 @@ func serve(t testing.TB, h http.Handler) *httptest.Server {
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	return srv
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,6 +1,7 @@
 package amitest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -148,6 +149,16 @@ func (s *Server) named(name string) []ami.Action {
 		}
 	}
 	return named
+}
+
+// Text writes an action as it came: its name and its fields, a line each.
+func Text(a ami.Action) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Action: %s\n", a.Name)
+	for _, f := range a.Fields {
+		fmt.Fprintf(&b, "%s: %s\n", f.Name, f.Value)
+	}
+	return b.String()
 }
 
 // Wait returns the next action called name that Wait has not returned yet, and waits for it; the test fails when it
