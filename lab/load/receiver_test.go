@@ -122,7 +122,7 @@ func (w *watcher) done() int {
 	return w.completed
 }
 
-// quiet reports the kinds of the events that a call got, for a failed test.
+// missing lists up to five calls that lack events, with those that they got, for a failed test.
 func (w *watcher) missing() (list []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
