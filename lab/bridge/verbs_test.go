@@ -428,8 +428,8 @@ func TestClickToDialInFull(t *testing.T) {
 		list := ended(order("src", "02155551111", "dst", "802"))
 		has(list, "dialbegin  >02155551111 SIP/trunk by SIP/02155551111@trunk")
 		has(list, "dialbegin SIP/trunk 02155551111>802 SIP/802 by SIP/802")
-		if n := count(list, "hangup"); n > 1 {
-			t.Errorf("%d hangups", n)
+		if n := len(slices.DeleteFunc(slices.Clone(list), func(e string) bool { return !strings.HasPrefix(e, "hangup ") })); n != 1 {
+			t.Errorf("%d hangups in %q", n, list)
 		}
 		p["802"].Behave(phone.Behaviour{})
 		ended(order("src", "02155551111", "dst", "802", "limitSec", "1")) // or it never ends
