@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
@@ -226,6 +228,38 @@ func TestOrderWithoutAChannel(t *testing.T) {
 		}
 	}
 	t.Error("no record")
+}
+
+// TestOrderFailsBeforeItsEvents holds that Asterisk's word of a failed order, which overtakes the events of its channel on a busy
+// machine, makes no second call.
+func TestOrderFailsBeforeItsEvents(t *testing.T) {
+	f := newFake(t)
+	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Originate successfully queued")
+		id, name := a.Get("ChannelId"), "PJSIP/801-0000000a"
+		s.Event("OriginateResponse", "ActionID", a.Get("ActionID"), "Response", "Failure", "Channel", "PJSIP/801", "Uniqueid", "<unknown>", "Reason", "5")
+		s.Event("Newchannel", "Channel", name, "Uniqueid", id, "Linkedid", id, "ChannelState", "0", "CallerIDNum", "801", "Context", "internal")
+		s.Event("DialBegin", "DestChannel", name, "DestUniqueid", id, "DestLinkedid", id, "DestCallerIDNum", "801", "DialString", "801")
+		s.Event("DialEnd", "DestChannel", name, "DestUniqueid", id, "DestLinkedid", id, "DestCallerIDNum", "801", "DialStatus", "BUSY")
+		s.Event("Hangup", "Channel", name, "Uniqueid", id, "Linkedid", id, "ChannelState", "0", "Cause", "17", "Cause-txt", "User busy")
+	})
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	id, err := r.sw.Dial(WithTrace(context.Background(), "req-1"), DialRequest{From: "801", To: "802"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := r.until(isEnd)
+	r.sw.mu.Lock()
+	r.sw.state.tickOrders(time.Now().Add(time.Hour))
+	more := len(r.sw.state.out)
+	r.sw.mu.Unlock()
+	if got := ends(events); len(got) != 1 || got[0].Call.ID != id || got[0].Cause != "17" || more != 0 {
+		t.Errorf("ends = %+v, and %d events more", got, more)
+	}
+	if !slices.ContainsFunc(events, func(o Occurrence) bool { e, is := o.Event.(DialEnded); return is && e.Leg.Status == "BUSY" }) {
+		t.Error("the ringing has no end")
+	}
 }
 
 func TestGapMakesTheChannelsCompared(t *testing.T) {

@@ -51,19 +51,36 @@ func (r *run) putLimit(l limit) {
 	}
 }
 
-// originateResponse tells the end of an ordered call that never had a channel: its phone vanished between the order and
-// the ringing. All other ends are told by the channel.
+// birthPatience is how long the events of a channel may lag behind Asterisk's word that its order has failed: another thread sends
+// that, and on a busy machine it overtakes them.
+const birthPatience = 3 * time.Second
+
+// originateResponse notes that an ordered call has failed of which no channel has been seen. Those that had one are told by it.
 func (s *state) originateResponse(m ami.Message) {
 	id := orderOf(m.Get("ActionID"))
-	o, waiting := s.asked[id]
-	if m.Get("Response") != "Failure" || !waiting || s.calls[id] != nil {
-		return
+	if o, waiting := s.asked[id]; m.Get("Response") == "Failure" && waiting && s.calls[id] == nil {
+		o.failed = s.at
+		s.asked[id] = o
 	}
+}
+
+// tickOrders tells the ends of ordered calls that have failed and never had a channel: their phone vanished between the order and
+// the ringing.
+func (s *state) tickOrders(now time.Time) {
+	for id, o := range s.asked {
+		if !o.failed.IsZero() && now.Sub(o.failed) >= birthPatience {
+			s.at, s.stamp = now, ""
+			s.endOrder(id, o)
+		}
+	}
+}
+
+func (s *state) endOrder(id CallID, o order) {
 	delete(s.asked, id)
 	first := Channel{
 		ID: string(id), Linked: string(id), Caller: Party{Number: o.from}, Connected: Party{Number: o.number}, Dialled: o.number, Created: o.at,
 	}
-	r := composeCDR(&first, nil, s.at, s.rules.Location)
+	r := composeCDR(&first, nil, o.failed, s.rules.Location)
 	r.Disposition = "FAILED"
 	direction := Internal
 	if s.rules.isOutside(o.number) || s.rules.isOutside(o.from) {
@@ -74,7 +91,7 @@ func (s *state) originateResponse(m ami.Message) {
 	s.emit(CallEnded{Call: Call{ID: id, First: first, Direction: direction, Started: o.at}, Cause: "0"})
 	a := Account{
 		ID: id, Caller: o.from, Called: o.number, Direction: direction, Side: SideSystem, Cause: "0", CauseText: "Unknown",
-		Start: o.at, End: s.at, Duration: max(0, s.at.Sub(o.at)),
+		Start: o.at, End: o.failed, Duration: max(0, o.failed.Sub(o.at)),
 	}
 	if n := Exten(o.from); s.extens[n] != nil {
 		a.Agents = []Share{{Exten: n}}

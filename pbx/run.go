@@ -71,6 +71,7 @@ func (s *Switch) Run(ctx context.Context) error {
 			r.change(func(st *state) {
 				st.tick(now)
 				st.tickKept(now)
+				st.tickOrders(now)
 				if r.synced {
 					r.records.look(now)
 				}

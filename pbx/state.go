@@ -87,6 +87,7 @@ type order struct {
 	remark       string
 	limit        time.Duration // of the conversation, 0 = none
 	at           time.Time
+	failed       time.Time // when Asterisk said so; zero while it has not
 }
 
 // lateness is how long after the end of a call a record of it may still come, and maxEndings how many ended calls are remembered for
