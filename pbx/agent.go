@@ -1,10 +1,8 @@
 package pbx
 
 import (
-	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -30,17 +28,6 @@ const down = "0"
 
 // loginReason is why a member who has just signed in is paused.
 const loginReason = "login"
-
-// AgentCall is the call of a busy agent, seen from him.
-type AgentCall struct {
-	Channel  string // Uniqueid of his own leg, "" for no call
-	Call     CallID
-	Outbound bool      // he called, or was rung so that he could
-	Number   string    // of the other party, "" when unknown
-	Trunk    string    // over which the call goes or came, "" for none
-	Picked   bool      // he has picked up, though perhaps nobody else
-	Answered time.Time // when the two were connected; zero while either is rung
-}
 
 // Agent is a copy of an agent as he stands.
 type Agent struct {
@@ -137,14 +124,17 @@ func (s *state) judgeAgents() {
 }
 
 func (s *state) judge(a *agent) {
+	was, queues := a.Call, a.Queues
 	if a.stale {
 		s.muster(a)
 	}
-	was := a.Call
 	a.Call = s.callOf(a)
 	now := s.stateOf(a)
 	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero()
 	if now == a.State && (now != AgentBusy || !news) {
+		if !slices.Equal(queues, a.Queues) {
+			s.emit(AgentMoved{Agent: a.copy()})
+		}
 		return
 	}
 	if now != a.State {
@@ -194,55 +184,6 @@ func (s *state) stateOf(a *agent) AgentState {
 		return AgentAfterWork // the end of the pause is on its way
 	}
 	return AgentLogin
-}
-
-// callOf is the call that an agent has: the one that he had before for as long as it lives, else his oldest.
-func (s *state) callOf(a *agent) (call AgentCall) {
-	var line *channel
-	for _, ch := range s.lines[a.Exten] {
-		if ch.State == "" || ch.State == down || ch.Exten == "h" {
-			continue // not rung yet, or over
-		}
-		if ch.ID == a.Call.Channel {
-			line, call = ch, AgentCall{Answered: a.Call.Answered}
-			break
-		}
-		if line == nil || ch.Created.Before(line.Created) {
-			line = ch
-		}
-	}
-	if line == nil {
-		return AgentCall{}
-	}
-	c := line.call
-	ordered := c.first == line && (c.originated || c.requested != "")                             // his phone was rung so that he can call
-	rung := line.Called || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
-	call.Channel, call.Call, call.Picked = line.ID, c.id, line.State == up
-	call.Outbound, call.Number, call.Trunk = ordered || !rung, line.Connected.Number, s.trunkOf(c)
-	if ordered {
-		call.Number = cmp.Or(c.requested, call.Number)
-	} else if call.Outbound {
-		call.Number = cmp.Or(line.Dialled, call.Number)
-	}
-	switch {
-	case !call.Answered.IsZero() || !call.Picked:
-	case !ordered:
-		call.Answered = cmp.Or(line.Answered, s.at)
-	case line.Bridge != "" && !line.Waits:
-		call.Answered = s.at
-	}
-	return call
-}
-
-// trunkOf is the name of the trunk that a call goes over, "" for none.
-func (s *state) trunkOf(c *call) string {
-	for _, ch := range c.channels {
-		if ch.line == "" && !ch.Local() {
-			_, name, _ := strings.Cut(ch.Device(), "/")
-			return name
-		}
-	}
-	return ""
 }
 
 // serves notes that an agent has a call out of a queue, whose end the queue will tell; "" that it has.

@@ -76,6 +76,21 @@ type QueueMemberChanged struct {
 	Removed bool
 }
 
+// CallerQueued tells that a caller has begun to wait in a queue.
+type CallerQueued struct {
+	Queue   QueueName
+	Waiting Waiting
+}
+
+// CallerUnqueued tells that a caller does not wait any more: somebody has answered him, or he has gone.
+type CallerUnqueued struct {
+	Queue   QueueName
+	Waiting Waiting
+}
+
+// AgentMoved tells that an agent is a member of other queues than before, and does what he did.
+type AgentMoved struct{ Agent Agent }
+
 // AgentChanged tells that an agent does something else, or how the call of a busy one goes on: whom it is with, whether he has picked
 // up, whether the two are connected. Agent.Old and Agent.Changed are those of the last change of Agent.State.
 type AgentChanged struct{ Agent Agent }
@@ -98,4 +113,7 @@ func (RecordsMissed) event()      {}
 func (CallRecorded) event()       {}
 func (ExtensionChanged) event()   {}
 func (QueueMemberChanged) event() {}
+func (CallerQueued) event()       {}
+func (CallerUnqueued) event()     {}
 func (AgentChanged) event()       {}
+func (AgentMoved) event()         {}

@@ -9,14 +9,29 @@ import (
 
 // picture copies the whole state. The caller holds mu.
 func (s *Switch) picture() Picture {
-	p := Picture{Seq: s.state.seq, Extensions: s.extensions()}
-	for _, c := range s.state.calls {
-		p.Calls = append(p.Calls, s.state.copyCall(c))
+	p := Picture{Seq: s.state.seq, Calls: s.calls(), Extensions: s.extensions()}
+	for _, q := range s.state.queues {
+		p.Queues = append(p.Queues, q.copy())
 	}
-	slices.SortFunc(p.Calls, func(a, b Call) int {
+	for _, a := range s.state.agents {
+		if a.State != "" {
+			p.Agents = append(p.Agents, a.copy())
+		}
+	}
+	slices.SortFunc(p.Queues, func(a, b Queue) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Agents, byAgentNumber)
+	return p
+}
+
+func (s *Switch) calls() []Call {
+	list := make([]Call, 0, len(s.state.calls))
+	for _, c := range s.state.calls {
+		list = append(list, s.state.copyCall(c))
+	}
+	slices.SortFunc(list, func(a, b Call) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
 	})
-	return p
+	return list
 }
 
 func (s *Switch) extensions() []Extension {
@@ -39,7 +54,7 @@ func (s *Switch) Calls() ([]Call, error) {
 	if !s.synced {
 		return nil, ErrOffline
 	}
-	return s.picture().Calls, nil
+	return s.calls(), nil
 }
 
 // Extensions returns all internal numbers with their states, in the order of their numbers; ErrOffline while the

@@ -173,23 +173,30 @@ func (s *state) queueCallerJoin(m ami.Message) {
 			since = w.Since // as it was told when he came
 		}
 	}
-	s.strikeOut(m)
-	q.callers = append(q.callers, Waiting{
-		ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}, Since: since,
-	})
+	fresh := Waiting{ID: m.Get("Uniqueid"), Caller: Party{Number: known(m.Get("CallerIDNum")), Name: known(m.Get("CallerIDName"))}, Since: since}
+	before := len(q.callers)
+	q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool { return w.ID == fresh.ID })
+	if q.callers = append(q.callers, fresh); len(q.callers) > before {
+		s.emit(CallerQueued{Queue: q.name, Waiting: fresh})
+	}
 }
 
 func (s *state) queueCallerLeave(m ami.Message) {
 	if ch := s.channels[m.Get("Uniqueid")]; ch != nil {
 		s.leaveQueue(ch, false)
 	}
-	s.strikeOut(m)
+	s.queue(QueueName(m.Get("Queue"))).keep(s, func(w Waiting) bool { return w.ID != m.Get("Uniqueid") })
 }
 
-// strikeOut takes a caller off the list of those who wait.
-func (s *state) strikeOut(m ami.Message) {
-	q := s.queue(QueueName(m.Get("Queue")))
-	q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool { return w.ID == m.Get("Uniqueid") })
+// keep takes those off the list who do not wait any more.
+func (q *queue) keep(s *state, waits func(Waiting) bool) {
+	q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool {
+		if waits(w) {
+			return false
+		}
+		s.emit(CallerUnqueued{Queue: q.name, Waiting: w})
+		return true
+	})
 }
 
 // reconcileQueues takes over a full list and tells the differences.
@@ -213,7 +220,7 @@ func (s *state) reconcileQueues(list []ami.Message) {
 		}
 	}
 	for name, q := range s.queues {
-		q.callers = slices.DeleteFunc(q.callers, func(w Waiting) bool { return !slices.Contains(waiting[name], w.ID) })
+		q.keep(s, func(w Waiting) bool { return slices.Contains(waiting[name], w.ID) })
 		for _, m := range slices.Clone(q.members) {
 			if !live[name][m.Interface] {
 				q.members = without(q.members, m)

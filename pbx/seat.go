@@ -33,10 +33,12 @@ func (s *Switch) Agents() ([]Agent, error) {
 			list = append(list, s.agentOf(n))
 		}
 	}
-	slices.SortFunc(list, func(a, b Agent) int {
-		return cmp.Or(cmp.Compare(len(a.Exten), len(b.Exten)), cmp.Compare(a.Exten, b.Exten))
-	})
+	slices.SortFunc(list, byAgentNumber)
 	return list, nil
+}
+
+func byAgentNumber(a, b Agent) int {
+	return cmp.Or(cmp.Compare(len(a.Exten), len(b.Exten)), cmp.Compare(a.Exten, b.Exten))
 }
 
 // Agent returns one extension as an agent; ErrNotFound when there is none, ErrOffline while the picture is not complete.

@@ -27,6 +27,8 @@ type Picture struct {
 	Seq        uint64 // the last event that is already in the picture
 	Calls      []Call
 	Extensions []Extension
+	Agents     []Agent // those who are or were members of a queue
+	Queues     []Queue
 }
 
 // Subscription is a place in the stream of events. Its methods are safe for use by one reader.

@@ -1,0 +1,93 @@
+package pbx
+
+import (
+	"cmp"
+	"strings"
+	"time"
+)
+
+// AgentCall is the call of a busy agent, seen from him.
+type AgentCall struct {
+	Channel  string // Uniqueid of his own leg, "" for no call
+	Other    string // of the other party's, "" while there is none
+	Call     CallID
+	Dialled  string    // number that the caller has asked for
+	Remark   string    // what was to be kept with the call
+	Outbound bool      // he called, or was rung so that he could
+	Number   string    // of the other party, "" when unknown
+	Trunk    string    // over which the call goes or came, "" for none
+	Picked   bool      // he has picked up, though perhaps nobody else
+	Answered time.Time // when the two were connected; zero while either is rung
+}
+
+// callOf is the call that an agent has: the one that he had before for as long as it lives, else his oldest.
+func (s *state) callOf(a *agent) (call AgentCall) {
+	var line *channel
+	for _, ch := range s.lines[a.Exten] {
+		if ch.State == "" || ch.State == down || ch.Exten == "h" {
+			continue // not rung yet, or over
+		}
+		if ch.ID == a.Call.Channel {
+			line, call = ch, AgentCall{Answered: a.Call.Answered}
+			break
+		}
+		if line == nil || ch.Created.Before(line.Created) {
+			line = ch
+		}
+	}
+	if line == nil {
+		return AgentCall{}
+	}
+	c := line.call
+	ordered := c.first == line && (c.originated || c.requested != "")                             // his phone was rung so that he can call
+	rung := line.Called || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
+	call.Channel, call.Call, call.Picked = line.ID, c.id, line.State == up
+	call.Outbound, call.Number, call.Trunk = ordered || !rung, line.Connected.Number, s.trunkOf(c)
+	call.Other, call.Dialled, call.Remark = s.otherParty(line), c.first.Dialled, c.remark
+	if ordered {
+		call.Number = cmp.Or(c.requested, call.Number)
+	} else if call.Outbound {
+		call.Number = cmp.Or(line.Dialled, call.Number)
+	}
+	if call.Outbound {
+		call.Dialled = call.Number
+	}
+	switch {
+	case !call.Answered.IsZero() || !call.Picked:
+	case !ordered:
+		call.Answered = cmp.Or(line.Answered, s.at)
+	case line.Bridge != "" && !line.Waits:
+		call.Answered = s.at
+	}
+	return call
+}
+
+// trunkOf is the name of the trunk that a call goes over, "" for none.
+func (s *state) trunkOf(c *call) string {
+	for _, ch := range c.channels {
+		if ch.line == "" && !ch.Local() {
+			_, name, _ := strings.Cut(ch.Device(), "/")
+			return name
+		}
+	}
+	return ""
+}
+
+// otherParty is the channel of whom an agent's channel talks to, rings or is rung by; "" while there is none.
+func (s *state) otherParty(line *channel) string {
+	for _, ch := range s.hearing(line, map[*channel]bool{}) {
+		if ch != line && !ch.Local() {
+			return ch.ID
+		}
+	}
+	c := line.call
+	for _, l := range c.legs {
+		if !l.Ended && l.FromName == line.Name && s.channels[l.ToID] != nil {
+			return l.ToID
+		}
+	}
+	if c.first != line && s.channels[c.first.ID] != nil && !c.first.Local() {
+		return c.first.ID
+	}
+	return ""
+}
