@@ -124,6 +124,7 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 func (d *daemon) start() *lineup {
 	l := newLineup(
 		&part{name: "http", run: d.server.Run},
+		&part{name: "sockets", run: d.ola.Run},
 		&part{name: "blacklist", run: d.numbers.Run},
 		&part{name: "asterisk", run: d.client.Run},
 		&part{name: "switch", run: d.sw.Run, drain: true},

@@ -1,6 +1,7 @@
 package ola
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -38,19 +39,31 @@ func (a *API) hangup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	n := pbx.Exten(v[0])
-	_, err = a.sw.HangupExtension(traced(c), n)
-	if !errors.Is(err, pbx.ErrNotFound) {
-		return finish(c, err)
+	return finish(c, a.endCalls(traced(c), pbx.Exten(v[0])))
+}
+
+// endCalls ends the calls of an agent. Without one, whether he is signed in makes the answer.
+func (a *API) endCalls(ctx context.Context, n pbx.Exten) error {
+	_, err := a.sw.HangupExtension(ctx, n)
+	if errors.Is(err, pbx.ErrNotFound) {
+		err = pbx.ErrNoCall
 	}
-	agent, err := a.sw.Agent(n)
+	return a.orSignedOut(n, err)
+}
+
+// orSignedOut says of one who has no call whether he is signed in at all.
+func (a *API) orSignedOut(n pbx.Exten, err error) error {
+	if !errors.Is(err, pbx.ErrNoCall) {
+		return err
+	}
+	agent, wrong := a.sw.Agent(n)
 	switch {
-	case errors.Is(err, pbx.ErrNotFound), err == nil && agent.State == pbx.AgentLogout:
-		return &httpd.Error{Status: http.StatusNotFound, Message: textSignedOut}
-	case err == nil:
-		return &httpd.Error{Status: http.StatusNotFound, Message: textNoCall}
+	case errors.Is(wrong, pbx.ErrNotFound), wrong == nil && agent.State == pbx.AgentLogout:
+		return pbx.ErrSignedOut
+	case wrong != nil:
+		return wrong
 	}
-	return failure(err)
+	return err
 }
 
 // goBreak pauses an agent in all his queues.
@@ -67,12 +80,22 @@ func (a *API) goBreak(c echo.Context) error {
 }
 
 // goReady lets an agent take calls in all his queues.
-func (a *API) goReady(c echo.Context) error {
+func (a *API) goReady(c echo.Context) error { return a.verb(c, a.sw.Ready) }
+
+// hold puts whom an agent talks to on hold.
+func (a *API) hold(c echo.Context) error { return a.verb(c, a.sw.Hold) }
+
+// unhold ends a hold.
+func (a *API) unhold(c echo.Context) error { return a.verb(c, a.sw.Unhold) }
+
+// verb does what needs an agent alone.
+func (a *API) verb(c echo.Context, do func(context.Context, pbx.Exten) error) error {
 	v, err := need(c, "extn")
 	if err != nil {
 		return err
 	}
-	return finish(c, a.sw.Ready(traced(c), pbx.Exten(v[0])))
+	n := pbx.Exten(v[0])
+	return finish(c, a.orSignedOut(n, do(traced(c), n)))
 }
 
 func finish(c echo.Context, err error) error {

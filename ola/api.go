@@ -21,6 +21,9 @@ const pathLogin = "/api/login"
 // prefixes are where the dialect's routes begin. /api itself is shared with other dialects.
 var prefixes = []string{pathLogin, "/api/ola", "/api/conferences", "/api/special_phone"}
 
+// pathSocket is where agents connect.
+const pathSocket = "/ola_socket"
+
 // Rules are the settings of the dialect. They may change while it runs.
 type Rules struct {
 	PrivateAnswer string         // private_data of an agent who talks: "answer" or "answered"
@@ -46,6 +49,7 @@ type API struct {
 	failures *httpd.Limiter
 	log      *slog.Logger
 	tokens   *tokens
+	sockets  *Sockets
 	rules    atomic.Pointer[Rules]
 }
 
@@ -53,8 +57,12 @@ type API struct {
 func NewAPI(o APIOptions) *API {
 	a := &API{sw: o.Switch, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens()}
 	a.rules.Store(&o.Rules)
+	a.sockets = newSockets(o.Switch, a.rules.Load, o.Logger)
 	return a
 }
+
+// Run keeps the sockets until ctx ends, and closes them. It must be called.
+func (a *API) Run(ctx context.Context) error { return a.sockets.Run(ctx) }
 
 // Configure replaces the rules.
 func (a *API) Configure(r Rules) { a.rules.Store(&r) }
@@ -73,6 +81,8 @@ func (a *API) Mount(s *httpd.Server) {
 			}
 		}
 	}
+	s.Mount(httpd.Dialect{Prefix: pathSocket, Render: render}).GET("", a.socket)
+	s.Lasting(pathSocket)
 	s.Describe(openAPI)
 }
 
@@ -92,6 +102,8 @@ func (a *API) routes() []route {
 		{put, "/api/ola/agents/:extn/hangup", a.hangup},
 		{put, "/api/ola/agents/:extn/go_break", a.goBreak},
 		{put, "/api/ola/agents/:extn/go_ready", a.goReady},
+		{put, "/api/ola/agents/:extn/hold", a.hold},
+		{put, "/api/ola/agents/:extn/unhold", a.unhold},
 		{get, "/api/ola/agents", a.agents},
 		{get, "/api/ola/agents/:extn", a.agents},
 		{get, "/api/ola/all_queues", a.allQueues},
@@ -106,7 +118,6 @@ func (a *API) routes() []route {
 // later lists the endpoints of the document that are not there yet: they answer 501, and README.md names them.
 func later() (list []route) {
 	for _, r := range []string{
-		"PUT /api/ola/agents/:extn/hold", "PUT /api/ola/agents/:extn/unhold",
 		"POST /api/ola/extensions/insert", "POST /api/ola/extensions/delete", "POST /api/ola/extensions/update",
 		"GET /api/ola/extensions/detail", "GET /api/ola/extensions_detail",
 		"POST /api/ola/dicts/insert", "POST /api/ola/dicts/delete", "POST /api/ola/dicts/update", "GET /api/ola/dicts/detail",

@@ -31,16 +31,11 @@ func (a *API) login(c echo.Context) error {
 	if wait, blocked := a.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)
 	}
-	switch {
-	case errors.Is(err, pbx.ErrPassword):
+	if errors.Is(err, pbx.ErrPassword) {
 		a.failures.Fail(remote)
-		return &httpd.Error{Status: http.StatusUnauthorized, Message: "auth failed!"}
-	case errors.Is(err, pbx.ErrDisabled):
-		return &httpd.Error{Status: http.StatusForbidden, Message: "account not enable!"}
-	case errors.Is(err, pbx.ErrCrowded):
-		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "too many log-ins at once, try again", RetryAfter: time.Second}
-	case err != nil:
-		return failure(err)
+	}
+	if err != nil {
+		return loginFailure(err)
 	}
 	a.log.Info("user logged in", "user_id", user.ID, "remote", remote.String(), "request_id", httpd.RequestID(ctx))
 	h := c.Response().Header()
@@ -48,6 +43,19 @@ func (a *API) login(c echo.Context) error {
 	h.Set(echo.HeaderAccessControlExposeHeaders, headerToken)
 	h.Set(echo.HeaderCacheControl, "no-store")
 	return done(c)
+}
+
+// loginFailure gives the outcome of a log-in its status and text.
+func loginFailure(err error) error {
+	switch {
+	case errors.Is(err, pbx.ErrPassword):
+		return &httpd.Error{Status: http.StatusUnauthorized, Message: "auth failed!"}
+	case errors.Is(err, pbx.ErrDisabled):
+		return &httpd.Error{Status: http.StatusForbidden, Message: "account not enable!"}
+	case errors.Is(err, pbx.ErrCrowded):
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "too many log-ins at once, try again", RetryAfter: time.Second}
+	}
+	return failure(err)
 }
 
 // authenticate refuses requests without a token. A wrong one is not counted as a failed log-in: after a restart of the daemon every

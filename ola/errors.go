@@ -40,7 +40,7 @@ func done(c echo.Context) error {
 
 // fields are the dialect's names of what the core calls otherwise.
 var fields = map[string]string{
-	"extension": "extn", "src": "extn", "callerid": "extn", "dst": "destNumber", "remark": "other_str", "number": "phone",
+	"extension": "extn", "src": "extn", "queue": "queue", "callerid": "extn", "dst": "destNumber", "remark": "other_str", "number": "phone",
 }
 
 func nameOf(field string) string { return cmp.Or(fields[field], field) }
@@ -59,6 +59,10 @@ func failure(err error) error {
 		{pbx.ErrSignedOut, http.StatusNotFound, textSignedOut},
 		{pbx.ErrEngaged, http.StatusConflict, "agent is busy"},
 		{pbx.ErrNotRegistered, http.StatusConflict, "extension is not registered"},
+		{pbx.ErrNoCall, http.StatusNotFound, textNoCall},
+		{pbx.ErrNoQueue, http.StatusNotFound, "queue not found"},
+		{pbx.ErrState, http.StatusConflict, "the call is not in a state for this"},
+		{pbx.ErrUnreached, http.StatusConflict, "the other number is busy or cannot be reached"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
 		{pbx.ErrOffline, http.StatusServiceUnavailable, "Asterisk is not connected, try again"},
 		{pbx.ErrUnknown, http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"},

@@ -80,8 +80,20 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	})
 	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
 		s.Respond(a, "Success", "Message", "Originate successfully queued")
+		if a.Get("Application") == "ChanSpy" {
+			s.Event("ChanSpyStart", "SpyerChannel", strings.TrimSuffix(a.Get("Channel"), "/n")+"-00000001;1", "SpyerUniqueid", a.Get("ChannelId"),
+				"SpyeeChannel", "PJSIP/810-00000002", "SpyeeUniqueid", "1795286308.2")
+		}
 	})
+	for _, done := range []string{"DialplanExtensionAdd", "Setvar"} {
+		f.Handle(done, func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success") })
+	}
 	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
+		if strings.Contains(a.Get("Channel"), ".c") { // a helper
+			s.Respond(a, "Success", "Message", "Channel Hungup")
+			s.Event("ChanSpyStop", "SpyerUniqueid", a.Get("Channel"))
+			return
+		}
 		var ended []ami.Message
 		if strings.Contains(a.Get("Channel"), "810") {
 			ended = []ami.Message{amitest.NewEvent("ChannelHungup", "Channel", "PJSIP/810-00000002")}
@@ -93,6 +105,15 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	})
 	f.handleQueues()
 	return f
+}
+
+// secretOf is the password of an extension's phone: all that can be printed is in it.
+func secretOf(exten string) string {
+	all := make([]byte, 0, 128)
+	for c := byte(' ') + 1; c < 0x7f; c++ {
+		all = append(all, c)
+	}
+	return exten + string(all)
 }
 
 func channel(name, id, number, other, context string, more ...string) ami.Message {
@@ -125,6 +146,25 @@ func (f *asterisk) handleQueues() {
 			amitest.NewEvent("QueueEntry", "Queue", "10010", "Uniqueid", "33333131", "CallerIDNum", "13012345678", "Wait", "20"),
 			amitest.NewEvent("QueueParams", "Queue", "sales"),
 		}, "QueueStatusComplete")
+	})
+	f.Handle("QueueAdd", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Added interface to queue")
+		f.mu.Lock()
+		if a.Get("Paused") == "true" {
+			f.paused[a.Get("Queue")+" "+a.Get("Interface")] = ""
+		}
+		f.mu.Unlock()
+		s.Message(f.member("QueueMemberAdded", a.Get("Queue"), a.Get("Interface")))
+	})
+	f.Handle("QueueRemove", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Removed interface from queue")
+		s.Message(f.member("QueueMemberRemoved", a.Get("Queue"), a.Get("Interface")))
+	})
+	f.Handle("PJSIPShowEndpoint", func(s *amitest.Session, a ami.Action) {
+		n := a.Get("Endpoint")
+		s.List(a, "Following are Events for each object associated with the Endpoint", []ami.Message{
+			amitest.NewEvent("AuthDetail", "ObjectName", n, "Username", n, "AuthType", "userpass", "Password", secretOf(n)),
+		}, "EndpointDetailComplete")
 	})
 	f.Handle("QueuePause", func(s *amitest.Session, a ami.Action) {
 		f.mu.Lock()
@@ -217,8 +257,9 @@ func (r *rig) start(ctx context.Context, client *ami.Client, numbers *blacklist.
 	stopDB := background(r.db.Run)
 	ended := make(chan error, 1)
 	go func() { ended <- r.sw.Run(ctx) }()
-	stopLink, stopNumbers := background(client.Run), background(numbers.Run)
+	stopLink, stopNumbers, stopSockets := background(client.Run), background(numbers.Run), background(r.api.Run)
 	r.close = sync.OnceFunc(func() {
+		stopSockets()
 		stopNumbers()
 		stopLink()
 		r.must(<-ended)

@@ -58,6 +58,9 @@ func (s *state) post(n Exten) {
 	a := s.agents[n]
 	if a == nil {
 		a = &agent{Agent: Agent{Exten: n}}
+		if s.posted {
+			a.State = AgentLogout // else it would be known
+		}
 		s.agents[n] = a
 	}
 	a.stale = true
@@ -130,7 +133,8 @@ func (s *state) judge(a *agent) {
 	}
 	a.Call = s.callOf(a)
 	now := s.stateOf(a)
-	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero()
+	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero() ||
+		len(was.Collected) != len(a.Call.Collected)
 	if now == a.State && (now != AgentBusy || !news) {
 		if !slices.Equal(queues, a.Queues) {
 			s.emit(AgentMoved{Agent: a.copy()})
@@ -161,7 +165,8 @@ func (s *state) muster(a *agent) {
 		a.Queues = append(a.Queues, p.queue)
 		a.free = a.free || !m.Paused
 		a.works = a.works || m.afterWork()
-		a.rests = a.rests || m.Paused && !m.afterWork() && m.Reason != loginReason
+		comes := m.Reason == loginReason || m.Reason == "" && s.signing[a.Exten] > 0
+		a.rests = a.rests || m.Paused && !m.afterWork() && !comes
 	}
 	a.Queues = slices.Compact(a.Queues)
 }

@@ -18,6 +18,8 @@ type AgentCall struct {
 	Trunk    string    // over which the call goes or came, "" for none
 	Picked   bool      // he has picked up, though perhaps nobody else
 	Answered time.Time // when the two were connected; zero while either is rung
+
+	Collected []string // keys that Collect has got from the other party, the last ones last
 }
 
 // callOf is the call that an agent has: the one that he had before for as long as it lives, else his oldest.
@@ -43,7 +45,7 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	rung := line.Called || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
 	call.Channel, call.Call, call.Picked = line.ID, c.id, line.State == up
 	call.Outbound, call.Number, call.Trunk = ordered || !rung, line.Connected.Number, s.trunkOf(c)
-	call.Other, call.Dialled, call.Remark = s.otherParty(line), c.first.Dialled, c.remark
+	call.Other, call.Dialled, call.Remark, call.Collected = s.otherParty(line), c.first.Dialled, c.remark, line.keys
 	if ordered {
 		call.Number = cmp.Or(c.requested, call.Number)
 	} else if call.Outbound {

@@ -96,10 +96,18 @@ func (s *Switch) Join(ctx context.Context, n Exten, queue QueueName) error {
 	case phone == "":
 		return fmt.Errorf("%w: extension %s", ErrNotFound, n)
 	}
+	return s.join(ctx, rules, phone, n, queue, false)
+}
+
+// join adds a dynamic member.
+func (s *Switch) join(ctx context.Context, rules *Rules, phone string, n Exten, queue QueueName, paused bool) error {
 	device := rules.withTechnology(phone)
-	_, err = s.client.Do(ctx, ami.NewAction("QueueAdd", "Queue", string(queue), "Interface", rules.memberInterface(device, n),
-		"MemberName", string(n), "StateInterface", device, "Penalty", "0"))
-	if err != nil && !refusedWith(err, "Already there") {
+	a := ami.NewAction("QueueAdd", "Queue", string(queue), "Interface", rules.memberInterface(device, n),
+		"MemberName", string(n), "StateInterface", device, "Penalty", "0")
+	if paused {
+		a = a.With("Paused", "true")
+	}
+	if _, err := s.client.Do(ctx, a); err != nil && !refusedWith(err, "Already there") {
 		return translate(err)
 	}
 	s.await(ctx, func(st *state) bool { return len(st.places(n, queue)) > 0 })

@@ -151,6 +151,7 @@ func (s *state) newState(m ami.Message) {
 func (s *state) newExten(m ami.Message) {
 	if isHolder(m.Get("Channel")) {
 		s.overheld(m)
+		s.promptEnded(m)
 		return
 	}
 	ch := s.touch(m)

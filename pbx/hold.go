@@ -158,7 +158,7 @@ func (s *Switch) Hold(ctx context.Context, n Exten) error {
 	if own.Held != "" {
 		return s.voice(ctx, loudness{channel: own.Name, volume: noVolume})
 	}
-	if err := s.addHoldDialplan(ctx); err != nil {
+	if err := s.addDialplan(ctx, holdDialplan); err != nil {
 		return err
 	}
 	helper := string(newCallID(time.Now()))
@@ -238,9 +238,9 @@ func (s *state) pair(ch *channel) bool {
 	return parties == 2
 }
 
-// addHoldDialplan makes holdContext, which a reload of the dialplan has emptied.
-func (s *Switch) addHoldDialplan(ctx context.Context) error {
-	for _, x := range holdDialplan {
+// addDialplan fills holdContext, which a reload of the dialplan has emptied.
+func (s *Switch) addDialplan(ctx context.Context, steps [][4]string) error {
+	for _, x := range steps {
 		if _, err := s.client.Do(ctx, ami.NewAction("DialplanExtensionAdd", "Context", holdContext, "Extension", x[0], "Priority", x[1],
 			"Application", x[2], "ApplicationData", x[3], "Replace", "yes")); err != nil {
 			return translate(err)

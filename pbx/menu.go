@@ -151,6 +151,9 @@ func (s *state) key(m ami.Message) {
 	if ch == nil {
 		return
 	}
+	if s.collectKey(ch.ID, m.Get("Digit")) {
+		return
+	}
 	if sp := ch.call.openSpan(SpanFeedback, ch.ID); sp != nil && len(sp.Digits) < maxDigits {
 		sp.Digits += m.Get("Digit")
 		ch.call.Score, ch.call.dirty = m.Get("Digit"), true

@@ -72,6 +72,7 @@ func (s *Switch) Run(ctx context.Context) error {
 				st.tick(now)
 				st.tickKept(now)
 				st.tickOrders(now)
+				st.tickCollections(now)
 				if r.synced {
 					r.records.look(now)
 				}

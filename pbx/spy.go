@@ -187,7 +187,8 @@ func (s *state) spyComes(by, on Exten, now time.Time) bool {
 
 func (s *state) spyStart(m ami.Message) {
 	if isHolder(m.Get("SpyerChannel")) {
-		if ch := s.channels[m.Get("SpyeeUniqueid")]; ch != nil {
+		s.prompted(m.Get("SpyerUniqueid"))
+		if ch := s.channels[m.Get("SpyeeUniqueid")]; ch != nil && heldBy(m.Get("SpyerChannel")) != "" {
 			s.held(ch, m.Get("SpyerUniqueid"))
 		}
 		return

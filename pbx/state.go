@@ -16,6 +16,8 @@ type channel struct {
 	moving     bool   // it is being put on hold, or taken back, by command
 	releasing  bool   // it is being taken back by command
 	line       Exten  // its extension, "" for none
+	collecting *collection
+	keys       []string // that were collected from its peer
 }
 
 // call is the live record behind a Call.
@@ -114,6 +116,7 @@ type state struct {
 	kept     map[CallID]*keptAccount
 	agents   map[Exten]*agent
 	lines    map[Exten][]*channel // channels of each extension's phone
+	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
 	posted   bool                 // the queues and their members are known
 	devices  map[string]ExtenState
@@ -159,6 +162,7 @@ func newState(rules *Rules) *state {
 		agents:   map[Exten]*agent{},
 		lines:    map[Exten][]*channel{},
 		restless: map[Exten]bool{},
+		signing:  map[Exten]int{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},

@@ -29,14 +29,15 @@ type Options struct {
 // Switch is one Asterisk as the daemon sees it: the live picture, its events and the verbs. Methods other than Run are
 // safe for concurrent use.
 type Switch struct {
-	client *ami.Client
-	store  *sqlite.DB
-	log    *slog.Logger
-	keep   time.Duration
-	acks   chan struct{} // a subscriber acknowledged
-	asks   chan struct{} // somebody wants the lists queried again
-	snaps  chan answer
-	barred func(context.Context, string) (bool, error) // nil bars none
+	client  *ami.Client
+	store   *sqlite.DB
+	log     *slog.Logger
+	keep    time.Duration
+	acks    chan struct{} // a subscriber acknowledged
+	asks    chan struct{} // somebody wants the lists queried again
+	snaps   chan answer
+	barred  func(context.Context, string) (bool, error) // nil bars none
+	secrets chan struct{}                               // who looks a password up
 
 	mu       sync.RWMutex // guards all below; held for writing only by Run and for moments
 	state    *state
@@ -82,7 +83,7 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	s := &Switch{
 		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules), barred: o.Barred,
 		keep: cmp.Or(o.Keep, 30*24*time.Hour),
-		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer),
+		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer), secrets: make(chan struct{}, maxSecretChecks),
 		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
 	}
 	s.records.path = o.CDRCSV

@@ -1,0 +1,385 @@
+package ola
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// Limits of sockets.
+const (
+	maxSockets   = 4096
+	maxFrame     = 64 << 10         // bytes of one command
+	maxCommands  = 64               // of one socket that wait for their turn
+	maxUnsent    = 8192             // frames that wait for one client; one who falls behind is cut off and takes a new snapshot
+	writeTimeout = 10 * time.Second // for one frame
+	pingInterval = 30 * time.Second
+	pongTimeout  = 20 * time.Second
+	authPatience = 10 * time.Minute // for a client that only looks: a page may show its log-in form behind an open socket
+	commandLimit = 30 * time.Second
+)
+
+// streamLimit is how many events of the core may wait for all sockets together.
+const streamLimit = 1 << 16
+
+// Sockets are the connections of agents: what they subscribe to is told in the order of the core's events. Run must be called.
+type Sockets struct {
+	sw    *pbx.Switch
+	rules func() *Rules
+	log   *slog.Logger
+	sub   *pbx.Subscription
+	done  sync.WaitGroup // what runs for sockets
+	base  context.Context
+	stop  context.CancelFunc
+
+	mu       sync.Mutex // guards all below
+	agents   map[pbx.Exten]*pbx.Agent
+	callers  map[pbx.QueueName][]pbx.Waiting
+	sessions map[*session]bool
+	byExten  map[pbx.Exten][]*session // who has a key for this agent alone
+	wide     []*session               // who has a key for several
+	owed     []*session               // who has subscribed while the core did not know the agents
+	closed   bool
+}
+
+func newSockets(sw *pbx.Switch, rules func() *Rules, log *slog.Logger) *Sockets {
+	s := &Sockets{sw: sw, rules: rules, log: log, sessions: map[*session]bool{}, byExten: map[pbx.Exten][]*session{}}
+	s.base, s.stop = context.WithCancel(context.Background())
+	s.subscribe()
+	return s
+}
+
+// subscribe takes a new picture. The caller holds mu, or is the only one who knows s.
+func (s *Sockets) subscribe() {
+	var picture pbx.Picture
+	s.sub, picture = s.sw.Subscribe(pbx.SubscribeOptions{Limit: streamLimit})
+	s.agents, s.callers = map[pbx.Exten]*pbx.Agent{}, map[pbx.QueueName][]pbx.Waiting{}
+	for _, x := range picture.Agents {
+		s.agents[x.Exten] = &x
+	}
+	for _, q := range picture.Queues {
+		s.callers[q.Name] = q.Callers
+	}
+}
+
+// owedInterval is how often it is looked whether the core knows the agents by now.
+const owedInterval = 500 * time.Millisecond
+
+// Run tells events until ctx ends, then closes all sockets.
+func (s *Sockets) Run(ctx context.Context) error {
+	defer s.end()
+	for {
+		batch, err := s.next(ctx)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			s.settle()
+		case errors.Is(err, pbx.ErrSlow):
+			s.log.Warn("sockets fell behind the events of the switch, all take the picture anew")
+			s.again()
+		case errors.Is(err, pbx.ErrClosed):
+			<-ctx.Done()
+			return nil
+		case err != nil:
+			return nil //nolint:nilerr // the context's
+		default:
+			s.tell(batch)
+			s.settle()
+		}
+	}
+}
+
+// next waits for events, not for long while somebody is owed a snapshot.
+func (s *Sockets) next(ctx context.Context) ([]pbx.Occurrence, error) {
+	s.mu.Lock()
+	sub, owed := s.sub, len(s.owed) > 0
+	s.mu.Unlock()
+	if !owed {
+		owedCtx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		return sub.Next(owedCtx)
+	}
+	owedCtx, cancel := context.WithTimeout(ctx, owedInterval)
+	defer cancel()
+	batch, err := sub.Next(owedCtx)
+	if ctx.Err() != nil {
+		err = context.Canceled
+	}
+	return batch, err
+}
+
+// settle sends the snapshots that are owed, once the core knows the agents.
+func (s *Sockets) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.owed) == 0 || !s.sw.Status().Complete {
+		return
+	}
+	for _, c := range s.owed {
+		for _, k := range c.keys {
+			s.snapshot(c, k)
+		}
+	}
+	s.owed = nil
+}
+
+// again subscribes anew, and sends everybody a snapshot.
+func (s *Sockets) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subscribe()
+	for c := range s.sessions {
+		for _, k := range c.keys {
+			s.snapshot(c, k)
+		}
+	}
+}
+
+// tell applies events and sends them to whom they concern.
+func (s *Sockets) tell(batch []pbx.Occurrence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range batch {
+		switch e := o.Event.(type) {
+		case pbx.AgentChanged:
+			s.agents[e.Agent.Exten] = &e.Agent
+			s.tellAgent(&e.Agent, o.At)
+		case pbx.AgentMoved:
+			s.agents[e.Agent.Exten] = &e.Agent
+		case pbx.CallerQueued:
+			s.callers[e.Queue] = append(slices.Clip(s.callers[e.Queue]), e.Waiting)
+			s.tellCaller("in", e.Queue, e.Waiting, o.At)
+		case pbx.CallerUnqueued:
+			s.callers[e.Queue] = slices.DeleteFunc(slices.Clone(s.callers[e.Queue]), func(w pbx.Waiting) bool { return w.ID == e.Waiting.ID })
+			s.tellCaller("out", e.Queue, e.Waiting, o.At)
+		}
+	}
+}
+
+func (s *Sockets) tellAgent(x *pbx.Agent, at time.Time) {
+	var text []byte
+	for _, c := range slices.Concat(s.byExten[x.Exten], s.wide) {
+		if !slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofAgent(x) }) {
+			continue
+		}
+		if text == nil {
+			text = s.renderAgent(x, at)
+		}
+		c.send(text)
+	}
+}
+
+func (s *Sockets) renderAgent(x *pbx.Agent, at time.Time) []byte {
+	var queued []pbx.Waiting
+	for _, q := range x.Queues {
+		queued = append(queued, s.callers[q]...)
+	}
+	e := s.rules().happening(x, queued, at)
+	if s.agents[pbx.Exten(e.OtherDN)] != nil {
+		e.OtherType = typeAgent
+	}
+	return encode(e)
+}
+
+func (s *Sockets) tellCaller(action string, q pbx.QueueName, w pbx.Waiting, at time.Time) {
+	var text []byte
+	told := map[*session]bool{}
+	for n, x := range s.agents {
+		if !slices.Contains(x.Queues, q) {
+			continue
+		}
+		for _, c := range slices.Concat(s.byExten[n], s.wide) {
+			if told[c] || !slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofCaller(n) }) {
+				continue
+			}
+			if text == nil {
+				text = encode(waiting(action, q, w, at))
+			}
+			told[c] = true
+			c.send(text)
+		}
+	}
+}
+
+// snapshot sends what a key stands for as it is now. The caller holds mu.
+func (s *Sockets) snapshot(c *session, k routeKey) {
+	now := time.Now()
+	if n := k.exten(); n != "" && s.agents[n] == nil {
+		if x := (&pbx.Agent{Exten: n, State: pbx.AgentLogout}); k.ofAgent(x) {
+			c.send(s.renderAgent(x, now))
+		}
+		return
+	}
+	queues := map[pbx.QueueName]bool{}
+	for n, x := range s.agents {
+		if k.ofAgent(x) {
+			c.send(s.renderAgent(x, now))
+		}
+		for _, q := range x.Queues {
+			queues[q] = queues[q] || k.ofCaller(n)
+		}
+	}
+	for q, on := range queues {
+		for _, w := range s.callers[q] {
+			if on {
+				c.send(encode(waiting("in", q, w, now)))
+			}
+		}
+	}
+}
+
+// room reports, as an answer, that a socket may not have one more key.
+func (s *Sockets) room(c *session, k routeKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(c.keys) >= maxKeys && !c.has(k) {
+		return unusable("key: too many subscriptions")
+	}
+	return nil
+}
+
+func (c *session) has(k routeKey) bool {
+	return slices.ContainsFunc(c.keys, func(other routeKey) bool { return slices.Equal(k, other) })
+}
+
+// watch subscribes a socket to a key and sends it the snapshot of that, or will as soon as the core knows the agents.
+func (s *Sockets) watch(c *session, k routeKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sessions[c] {
+		return // it has ended meanwhile
+	}
+	if !c.has(k) {
+		s.enroll(c, k)
+	}
+	if s.sw.Status().Complete {
+		s.snapshot(c, k)
+	} else if !slices.Contains(s.owed, c) {
+		s.owed = append(s.owed, c)
+	}
+}
+
+func (s *Sockets) enroll(c *session, k routeKey) {
+	c.keys = append(c.keys, k)
+	if n := k.exten(); n == "" {
+		if !slices.Contains(s.wide, c) {
+			s.wide = append(s.wide, c)
+		}
+	} else if !slices.Contains(s.byExten[n], c) {
+		s.byExten[n] = append(s.byExten[n], c)
+	}
+}
+
+// unwatch ends the subscription to a key, to all when k is nil. It reports whether there was one.
+func (s *Sockets) unwatch(c *session, k routeKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forget(c, k)
+}
+
+// forget does what unwatch promises. The caller holds mu.
+func (s *Sockets) forget(c *session, k routeKey) bool {
+	before := c.keys
+	kept := slices.DeleteFunc(slices.Clone(before), func(other routeKey) bool { return k == nil || slices.Equal(k, other) })
+	for _, old := range before {
+		n := old.exten()
+		if slices.ContainsFunc(kept, func(other routeKey) bool { return other.exten() == n }) {
+			continue
+		}
+		isIt := func(other *session) bool { return other == c }
+		if n == "" {
+			s.wide = slices.DeleteFunc(s.wide, isIt)
+		} else if left := slices.DeleteFunc(s.byExten[n], isIt); len(left) > 0 {
+			s.byExten[n] = left
+		} else {
+			delete(s.byExten, n)
+		}
+	}
+	c.keys = kept
+	return len(kept) < len(before)
+}
+
+// tellState sends a socket what one agent does.
+func (s *Sockets) tellState(c *session, n pbx.Exten) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.agents[n]
+	if x == nil {
+		x = &pbx.Agent{Exten: n, State: pbx.AgentLogout}
+	}
+	c.send(s.renderAgent(x, time.Now()))
+}
+
+// agent is what an agent does, as the sockets have been told.
+func (s *Sockets) agent(n pbx.Exten) pbx.Agent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.agents[n]; x != nil {
+		return *x
+	}
+	return pbx.Agent{Exten: n, State: pbx.AgentLogout}
+}
+
+// waits reports whether a caller waits in one of some queues.
+func (s *Sockets) waits(id string, queues []pbx.QueueName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(queues, func(q pbx.QueueName) bool {
+		return slices.ContainsFunc(s.callers[q], func(w pbx.Waiting) bool { return w.ID == id })
+	})
+}
+
+// enter adds a socket; the error is an answer.
+func (s *Sockets) enter(c *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.sessions) >= maxSockets {
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "no more sockets", RetryAfter: time.Second}
+	}
+	s.sessions[c] = true
+	s.done.Add(1)
+	return nil
+}
+
+// leave takes a socket out.
+func (s *Sockets) leave(c *session) {
+	s.mu.Lock()
+	delete(s.sessions, c)
+	s.forget(c, nil)
+	s.owed = slices.DeleteFunc(s.owed, func(other *session) bool { return other == c })
+	s.mu.Unlock()
+	s.done.Done()
+}
+
+// Count is how many sockets are open.
+func (s *Sockets) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// farewell is how long clients may take to answer that the daemon stops.
+const farewell = 2 * time.Second
+
+// end closes all sockets and waits for what runs for them.
+func (s *Sockets) end() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.sessions {
+		c.goAway(websocket.StatusGoingAway, "the daemon stops")
+	}
+	s.sub.Close()
+	s.mu.Unlock()
+	late := time.AfterFunc(farewell, s.stop)
+	defer late.Stop()
+	s.done.Wait()
+	s.stop()
+}

@@ -1,0 +1,185 @@
+package pbx
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami"
+)
+
+// ThreeWay brings a third party, an extension or a number outside, into the call of an extension: he is rung, and when he answers both
+// hear him and he hears both. Errors: those of Spy, BarredError.
+func (s *Switch) ThreeWay(ctx context.Context, third string, on Exten) error {
+	s.mu.RLock()
+	rules := s.state.rules
+	s.mu.RUnlock()
+	if rules.isExten(third) {
+		return s.Spy(ctx, SpyRequest{By: Exten(third), On: on, Mode: Barge})
+	}
+	_, g, err := s.grip(on)
+	if err != nil {
+		return err
+	}
+	if err := s.target(ctx, rules, third); err != nil {
+		return err
+	}
+	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, SpyRequest{By: Exten(third), On: on, Mode: Barge})
+}
+
+// StopSpying ends all that one party listens to, or only what it listens to of one extension: on may be "". A party that was brought
+// into a call leaves it. Errors: InvalidError, ErrNoCall, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) StopSpying(ctx context.Context, by, on Exten) error {
+	if !isDialable(string(by)) {
+		return &InvalidError{Field: "extension", Reason: "not a number"}
+	}
+	s.mu.RLock()
+	synced := s.synced
+	s.mu.RUnlock()
+	if !synced {
+		return ErrOffline
+	}
+	s.await(ctx, func(st *state) bool { return len(st.listening(by, on)) > 0 || !st.anySpyComes(by, on, time.Now()) })
+	s.mu.RLock()
+	ids := s.state.listening(by, on)
+	s.mu.RUnlock()
+	if len(ids) == 0 {
+		return fmt.Errorf("%w: %s listens to nobody", ErrNoCall, by)
+	}
+	for _, id := range ids {
+		if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", id)); err != nil {
+			return translate(err)
+		}
+		if err := s.confirm(ctx, by, func(st *state) bool { return st.over(id) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listening lists the channels by which a party listens.
+func (s *state) listening(by, on Exten) (ids []string) {
+	for id, p := range s.spies {
+		if p.by == by && (on == "" || p.on == on) && s.channels[id] != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (s *state) anySpyComes(by, on Exten, now time.Time) bool {
+	for id, p := range s.spies {
+		if p.by == by && (on == "" || p.on == on) && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
+			return true
+		}
+	}
+	return false
+}
+
+// Intercept rings an extension and, when it answers, gives it the one whom another extension talks to, or who rings there; the other
+// extension is released. It returns when Asterisk has taken the order. Errors: InvalidError, ErrNotFound (no such extension By),
+// ErrNotRegistered, ErrEngaged (By has a call), ErrNoCall, ErrState (the other one rings somebody itself), ErrOffline, ErrUnknown,
+// ErrForbidden, RefusedError.
+func (s *Switch) Intercept(ctx context.Context, by, from Exten) error {
+	rules, device, err := s.freePhone(by)
+	if err != nil {
+		return err
+	}
+	_, g, err := s.grip(from)
+	switch {
+	case err != nil:
+		return err
+	case by == from:
+		return &InvalidError{Field: "dst", Reason: "an extension cannot take its own call"}
+	}
+	app, data := "Bridge", g.peer.Name
+	switch {
+	case g.peer.ID != "":
+	case g.from != "":
+		app, data = "PickupChan", g.own.Name
+	default:
+		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, from)
+	}
+	_, err = s.client.Do(ctx, ami.NewAction("Originate",
+		"Channel", device, "Application", app, "Data", data, "CallerID", "<"+cmpNumber(g.own.Connected.Number, from)+">",
+		"Timeout", strconv.FormatInt(rules.Timeout.Milliseconds(), 10), "Async", "true", "ChannelId", string(newCallID(time.Now()))))
+	return translate(err)
+}
+
+// cmpNumber is what the ringing phone shows: the party's number, where it is one.
+func cmpNumber(number string, instead Exten) string {
+	if isDialable(number) {
+		return number
+	}
+	return string(instead)
+}
+
+// freePhone finds what to ring for an extension that has no call.
+func (s *Switch) freePhone(n Exten) (*Rules, string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	rules := s.state.rules
+	if !rules.isExten(string(n)) {
+		return nil, "", &InvalidError{Field: "extension", Reason: "not an extension number"}
+	}
+	if !s.synced {
+		return nil, "", ErrOffline
+	}
+	device, now := s.state.phoneOf(n)
+	switch {
+	case device == "":
+		return nil, "", fmt.Errorf("%w: extension %s", ErrNotFound, n)
+	case now == Unavailable:
+		return nil, "", fmt.Errorf("%w: %s", ErrNotRegistered, n)
+	case len(s.state.lines[n]) > 0:
+		return nil, "", fmt.Errorf("%w: %s", ErrEngaged, n)
+	}
+	return rules, rules.withTechnology(device), nil
+}
+
+// TakeCall sends a caller who waits in a queue to an extension; he does not wait any more. id is the Uniqueid of his channel. Errors:
+// InvalidError, ErrNotFound (nobody waits under that id, no such extension), ErrNotRegistered, ErrEngaged (the extension has a call),
+// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
+	if !uniqueID(id) {
+		return &InvalidError{Field: "channel_uuid", Reason: "not a channel's id"}
+	}
+	rules, _, err := s.freePhone(n)
+	if err != nil {
+		return err
+	}
+	name := s.queued(id)
+	if name == "" {
+		return fmt.Errorf("%w: nobody waits as %s", ErrNotFound, id)
+	}
+	if err := s.target(ctx, rules, string(n)); err != nil {
+		return err
+	}
+	if _, err := s.client.Do(ctx, ami.NewAction("Redirect", "Channel", name, "Context", rules.Context, "Exten", string(n), "Priority", "1")); err != nil {
+		return translate(err)
+	}
+	return s.confirm(ctx, n, func(st *state) bool { return st.queueOf(id) == nil })
+}
+
+// queued is the name of the channel of one who waits, "" when nobody does.
+func (s *Switch) queued(id string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if ch := s.state.channels[id]; ch != nil && s.state.queueOf(id) != nil {
+		return ch.Name
+	}
+	return ""
+}
+
+// queueOf finds the queue in which a caller waits.
+func (s *state) queueOf(id string) *queue {
+	for _, q := range s.queues {
+		for _, w := range q.callers {
+			if w.ID == id {
+				return q
+			}
+		}
+	}
+	return nil
+}
