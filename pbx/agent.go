@@ -132,6 +132,7 @@ func (s *state) judge(a *agent) {
 		s.muster(a)
 	}
 	a.Call = s.callOf(a)
+	s.owesWork(a)
 	now := s.stateOf(a)
 	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero() ||
 		len(was.Collected) != len(a.Call.Collected)

@@ -75,6 +75,13 @@ func (s *state) trunkOf(c *call) string {
 	return ""
 }
 
+// owesWork notes that a call which an agent has ordered, and in which he has talked, ends with after-call work.
+func (s *state) owesWork(a *agent) {
+	if ch := s.channels[a.Call.Channel]; ch != nil && ch.Serves == "" && !a.Call.Answered.IsZero() && ch.call.work && ch.call.orderer == string(a.Exten) {
+		ch.Serves, ch.call.dirty = a.Exten, true
+	}
+}
+
 // otherParty is the channel of whom an agent's channel talks to, rings or is rung by; "" while there is none.
 func (s *state) otherParty(line *channel) string {
 	for _, ch := range s.hearing(line, map[*channel]bool{}) {

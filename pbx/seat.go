@@ -99,7 +99,7 @@ func (s *Switch) Break(ctx context.Context, n Exten, reason string) error {
 }
 
 // DialAs starts a call for an agent who has none: his phone rings, and when he answers the number is dialled from it. remark is kept
-// with the call. Errors: those of Dial, ErrSignedOut, ErrEngaged.
+// with the call; when the two have talked, the agent has after-call work. Errors: those of Dial, ErrSignedOut, ErrEngaged.
 func (s *Switch) DialAs(ctx context.Context, n Exten, to, remark string) (CallID, error) {
 	if _, _, err := s.seat(n); err != nil {
 		return "", err
@@ -115,6 +115,7 @@ const orderPatience = 30 * time.Second
 func (s *Switch) expectOne(id CallID, o *order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o.work = true
 	engaged := s.agentOf(Exten(o.from)).State == AgentBusy
 	for _, other := range s.state.asked {
 		engaged = engaged || other.from == o.from && o.at.Sub(other.at) < orderPatience

@@ -30,6 +30,7 @@ type call struct {
 	requested  string        // number that the command asked for
 	remark     string        // and what was to be kept with the call
 	orderer    string        // and for whom
+	work       bool          // who is an agent, with after-call work
 	limit      time.Duration // of the conversation, 0 = none; 0 once Asterisk keeps it
 	started    time.Time
 	recording  string
@@ -88,6 +89,7 @@ type order struct {
 	from, number string
 	remark       string
 	limit        time.Duration // of the conversation, 0 = none
+	work         bool          // who ordered it is an agent, with after-call work
 	at           time.Time
 	failed       time.Time // when Asterisk said so; zero while it has not
 }
@@ -180,7 +182,7 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 		return c, false
 	}
 	o := s.asked[CallID(linked)]
-	c = &call{id: CallID(linked), started: s.at, requested: o.number, remark: o.remark, orderer: o.from, limit: o.limit}
+	c = &call{id: CallID(linked), started: s.at, requested: o.number, remark: o.remark, orderer: o.from, limit: o.limit, work: o.work}
 	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)

@@ -28,6 +28,7 @@ type storedCall struct {
 	Originated bool          `json:"originated,omitempty"`
 	Requested  string        `json:"requested,omitempty"`
 	Remark     string        `json:"remark,omitempty"`
+	Work       bool          `json:"work,omitempty"`
 	Limit      time.Duration `json:"limit,omitempty"`
 	Started    time.Time     `json:"started"`
 	Recording  string        `json:"recording,omitempty"`
@@ -45,7 +46,8 @@ type storedCall struct {
 
 func (c *call) stored() storedCall {
 	st := storedCall{
-		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Remark: c.remark, Limit: c.limit, Started: c.started,
+		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Remark: c.remark, Work: c.work,
+		Limit: c.limit, Started: c.started,
 		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, record: c.record,
 	}
 	for _, ch := range c.channels {
@@ -79,8 +81,8 @@ func (s *state) restore(body []byte) error {
 		return nil
 	}
 	c := &call{
-		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, remark: st.Remark, limit: st.Limit, started: st.Started, recording: st.Recording,
-		legs: st.Legs, orderer: st.Orderer, record: st.record,
+		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, remark: st.Remark, work: st.Work,
+		limit: st.Limit, started: st.Started, recording: st.Recording, legs: st.Legs, orderer: st.Orderer, record: st.record,
 	}
 	s.calls[c.id] = c
 	for _, id := range st.IDs {

@@ -1,0 +1,292 @@
+package bridge_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/bridge"
+	"github.com/dialbridge/dialbridge/lab/phone"
+)
+
+// socket is an agent's or a user's connection by the second dialect.
+type socket struct {
+	b    *bench
+	conn *websocket.Conn
+	name string
+	done chan struct{}
+
+	mu      sync.Mutex
+	moved   chan struct{}
+	replies []socketReply
+	events  []map[string]any
+}
+
+type socketReply struct {
+	Code   int    `json:"code"`
+	Result string `json:"result"`
+}
+
+// connect logs in on a socket: an extension with the password of its phone, or a user.
+func (b *bench) connect(name, password string) *socket {
+	b.Helper()
+	conn, _, err := websocket.Dial(b.ctx, "ws"+strings.TrimPrefix(b.d.URL, "http")+"/ola_socket", nil) //nolint:bodyclose // the socket is what there is to close
+	b.must(err)
+	s := &socket{b: b, conn: conn, name: name, done: make(chan struct{}), moved: make(chan struct{})}
+	go s.listen()
+	b.Cleanup(s.cut)
+	s.does("auth", "username", name, "password", password)
+	return s
+}
+
+// cut ends the connection without a word.
+func (s *socket) cut() {
+	_ = s.conn.CloseNow()
+	<-s.done
+}
+
+func (s *socket) listen() {
+	defer close(s.done)
+	for {
+		_, text, err := s.conn.Read(context.Background())
+		if err != nil {
+			return
+		}
+		var m map[string]any
+		var r socketReply
+		if json.Unmarshal(text, &m) != nil || json.Unmarshal(text, &r) != nil {
+			continue // a test will wait for it in vain
+		}
+		s.mu.Lock()
+		if m["event_type"] == "command/reply" {
+			s.replies = append(s.replies, r)
+		} else {
+			s.events = append(s.events, m)
+		}
+		close(s.moved)
+		s.moved = make(chan struct{})
+		s.mu.Unlock()
+	}
+}
+
+// until waits for a condition on what has been read.
+func (s *socket) until(what string, ok func() bool) {
+	s.b.Helper()
+	ctx := s.b.within(20 * time.Second)
+	for {
+		s.mu.Lock()
+		is, moved := ok(), s.moved
+		s.mu.Unlock()
+		if is {
+			return
+		}
+		select {
+		case <-moved:
+		case <-s.done:
+			s.b.Fatalf("the socket of %s has ended while waiting for %s", s.name, what)
+		case <-ctx.Done():
+			s.b.Fatalf("%s: waiting for %s; so far %q", s.name, what, s.words())
+		}
+	}
+}
+
+// command sends one and returns its answer.
+func (s *socket) command(cmd string, nameValue ...string) (r socketReply) {
+	s.b.Helper()
+	args := map[string]string{}
+	for i := 0; i+1 < len(nameValue); i += 2 {
+		args[nameValue[i]] = nameValue[i+1]
+	}
+	text, err := json.Marshal(map[string]any{"cmd": cmd, "args": args, "uuid": "1"})
+	s.b.must(err)
+	s.b.must(s.conn.Write(s.b.ctx, websocket.MessageText, text))
+	s.until("the answer to "+cmd, func() bool {
+		if len(s.replies) == 0 {
+			return false
+		}
+		r, s.replies = s.replies[0], s.replies[1:]
+		return true
+	})
+	return r
+}
+
+// does wants success.
+func (s *socket) does(cmd string, nameValue ...string) {
+	s.b.Helper()
+	if r := s.command(cmd, nameValue...); r.Code != 200 {
+		s.b.Fatalf("%s %q of %s: %d %s", cmd, nameValue, s.name, r.Code, r.Result)
+	}
+}
+
+// refused wants an error.
+func (s *socket) refused(code int, result, cmd string, nameValue ...string) {
+	s.b.Helper()
+	if r := s.command(cmd, nameValue...); r.Code != code || r.Result != result {
+		s.b.Errorf("%s %q of %s: %d %s, want %d %s", cmd, nameValue, s.name, r.Code, r.Result, code, result)
+	}
+}
+
+// words is all that was told, a line each.
+func (s *socket) words() (list []string) {
+	for _, m := range s.events {
+		text := func(key string) string { v, _ := m[key].(string); return strings.TrimPrefix(v, "undefined") }
+		if text("event_type") == "agent_caller_state" {
+			list = append(list, "caller "+text("action"))
+			continue
+		}
+		line := strings.Join(strings.Fields(text("state")+" "+text("private_data")+" "+text("call_type")+" "+text("other_dn")), " ")
+		if m["other_answered"] == true {
+			line += " answered"
+		}
+		if keys := text("dtmf"); keys != "" {
+			line += " keys " + keys
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// told waits for exactly these, in their order, and forgets them.
+func (s *socket) told(want ...string) {
+	s.b.Helper()
+	s.until(strings.Join(want, ", "), func() bool { return len(s.events) >= len(want) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := s.words(); !slices.Equal(got[:len(want)], want) {
+		s.b.Fatalf("%s was told\n%q, want\n%q", s.name, got, want)
+	}
+	s.events = slices.Delete(s.events, 0, len(want))
+}
+
+// nothing wants that no more was told than was asked for.
+func (s *socket) nothing() {
+	s.b.Helper()
+	s.does("ping")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.events) > 0 {
+		s.b.Errorf("%s was told %q besides", s.name, s.words())
+	}
+}
+
+// watch logs an agent in and subscribes to what he does, which is told at once.
+func (b *bench) watches(exten, now string) *socket {
+	b.Helper()
+	s := b.connect(exten, lab.Secret(exten))
+	s.does("subscribe", "key", "ola.agent."+exten)
+	s.told(now)
+	return s
+}
+
+// TestAgentsSeeTheirCalls holds the four sequences of states, with a connection that is cut in the middle of a call.
+func TestAgentsSeeTheirCalls(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = 1\n"})
+		b.out = b.trunk()
+		furnish(b)
+		agent, other := b.phone("806"), b.phone("812") // 806 is a static member of 646
+		agent.Behave(phone.Behaviour{Manual: true})
+		other.Behave(phone.Behaviour{Manual: true})
+		b.idle("806", "812")
+		b.inboundToAgent(agent)
+		b.outboundByAgent(agent, other)
+		b.whileUnready(agent, other)
+		b.transferredByAgent(agent, other)
+	})
+}
+
+// inboundToAgent: a call out of a queue. While it rings the agent's page is loaded anew.
+func (b *bench) inboundToAgent(agent *phone.Phone) {
+	b.Helper()
+	s := b.watches("806", "ready")
+	s.refused(404, "queue not found", "login", "queue", "nope")
+	s.refused(403, "not your extension", "go_break", "extn", "812")
+	customer := b.fromOutside("02150000031", "0219900646")
+	in := b.rings(agent)
+	s.told("busy ring inbound 02150000031")
+	s.nothing()
+	s.cut()
+	s = b.watches("806", "busy ring inbound 02150000031")
+	b.must(in.Answer(b.ctx))
+	s.told("busy answer inbound 02150000031 answered")
+	s.refused(409, "agent is busy", "dial", "dest", "812")
+	b.must(customer.Hangup(b.ctx))
+	b.over(in)
+	s.told("acw", "ready")
+	s.nothing()
+	s.cut()
+}
+
+// outboundByAgent: a call that the agent has ordered. The daemon is killed while they talk.
+func (b *bench) outboundByAgent(agent, other *phone.Phone) {
+	b.Helper()
+	s := b.watches("806", "ready")
+	s.does("dial", "dest", "812", "otherStr", "order 7")
+	own := b.rings(agent)
+	s.told("busy ring outbound 812")
+	b.must(own.Answer(b.ctx))
+	at812 := b.rings(other)
+	s.told("busy ring outbound 812")
+	b.must(at812.Answer(b.ctx))
+	s.told("busy answer outbound 812 answered")
+	s.nothing()
+	b.must(b.d.Kill())
+	<-s.done
+	b.must(b.d.Run(b.within(30 * time.Second)))
+	b.must(b.d.Ready(b.within(30 * time.Second)))
+	s = b.watches("806", "busy answer outbound 812 answered")
+	s.does("hangup_other")
+	b.over(own)
+	b.over(at812)
+	s.told("acw", "ready")
+	s.nothing()
+	s.cut()
+}
+
+// whileUnready: a call that comes during a break, which goes on after it.
+func (b *bench) whileUnready(agent, other *phone.Phone) {
+	b.Helper()
+	s := b.watches("806", "ready")
+	s.does("go_break", "reason", "lunch")
+	s.told("unready")
+	c := b.dial(other, "806")
+	in := b.rings(agent)
+	s.told("busy ring inbound 812")
+	b.must(in.Answer(b.ctx))
+	s.told("busy answer inbound 812 answered")
+	b.must(c.Hangup(b.ctx))
+	b.over(in)
+	s.told("unready")
+	s.does("go_ready")
+	s.told("ready")
+	s.nothing()
+	s.cut()
+}
+
+// transferredByAgent: a call out of a queue that the agent passes on.
+func (b *bench) transferredByAgent(agent, other *phone.Phone) {
+	b.Helper()
+	s := b.watches("806", "ready")
+	customer := b.fromOutside("02150000032", "0219900646")
+	in := b.rings(agent)
+	b.must(in.Answer(b.ctx))
+	s.told("busy ring inbound 02150000032", "busy answer inbound 02150000032 answered")
+	s.refused(404, "not found", "transfer", "dest", "8999")
+	s.does("transfer", "dest", "812")
+	b.over(in)
+	s.told("acw", "ready")
+	at812 := b.rings(other)
+	b.must(at812.Answer(b.ctx))
+	b.must(customer.Heard(b.within(10*time.Second), 20))
+	b.must(customer.Hangup(b.ctx))
+	b.over(at812)
+	s.nothing()
+	s.cut()
+}
