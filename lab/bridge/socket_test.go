@@ -27,6 +27,7 @@ type socket struct {
 	moved   chan struct{}
 	replies []socketReply
 	events  []map[string]any
+	latest  map[string]any // of those that were told
 }
 
 type socketReply struct {
@@ -162,6 +163,7 @@ func (s *socket) told(want ...string) {
 	if got := s.words(); !slices.Equal(got[:len(want)], want) {
 		s.b.Fatalf("%s was told\n%q, want\n%q", s.name, got, want)
 	}
+	s.latest = s.events[len(want)-1]
 	s.events = slices.Delete(s.events, 0, len(want))
 }
 
@@ -289,4 +291,172 @@ func (b *bench) transferredByAgent(agent, other *phone.Phone) {
 	b.over(at812)
 	s.nothing()
 	s.cut()
+}
+
+// thirdTone is what a phone sends that is neither the agent's nor the provider's.
+const thirdTone = 500
+
+// third registers a phone with a tone of its own.
+func (b *bench) third(number string) *phone.Phone {
+	b.Helper()
+	p, err := phone.New(b.ctx, phone.Config{
+		Server: b.lab.SIPAddress, BindIP: b.lab.IP, User: number, Password: lab.Secret(number), Name: "Phone " + number, Tone: thirdTone,
+	})
+	b.must(err)
+	p.Behave(phone.Behaviour{})
+	b.must(p.Register(b.ctx))
+	return b.kept(p, nil)
+}
+
+// hearsOf wants a party to hear these tones of the three, and no other.
+func (b *bench) hearsOf(what string, c *phone.Call, wanted ...int) {
+	b.Helper()
+	if err := c.Hears(b.within(15*time.Second), []int{agentTone, outsideTone, thirdTone}, wanted...); err != nil {
+		b.Fatalf("%s: %v", what, err)
+	}
+}
+
+// TestCommandsOfSockets does by socket what can be done to a call, and listens at the phones.
+func TestCommandsOfSockets(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{})}
+		user := b.connect("admin", b.login())
+		b.out = b.trunk()
+		agent, other := b.phone("805"), b.third("801")
+		agent.Behave(phone.Behaviour{Manual: true})
+		b.idle("805", "801")
+		b.cli("dialplan add extension 02188880031,1,Queue,631 into from-trunk")
+		s := b.watches("805", "logout")
+		s.does("subscribe", "key", "ola.caller.805")
+		s.does("login", "queue", "631", "type", "onhook")
+		s.does("go_ready")
+		s.told("login", "ready")
+
+		own, customer := b.answeredBy(s, agent, "02150000041")
+		b.listened(user, other, own, customer)
+		b.joined(s, other, own, customer)
+		b.collects(s, own, customer)
+		s.does("hold")
+		b.tells("the customer on hold", customer, music)
+		s.does("unhold")
+		b.hearsOf("the customer after the hold", customer, agentTone)
+
+		user.refused(409, "agent is busy", "intercept", "extn", "805", "dest", "801")
+		user.does("intercept", "extn", "801", "dest", "805")
+		taken := b.incoming(other)
+		b.over(own)
+		b.hearsOf("the customer who was taken over", customer, thirdTone)
+		b.hearsOf("who has taken over", taken, outsideTone)
+		b.must(taken.Hangup(b.ctx))
+		b.over(customer)
+		s.told("ready")
+
+		own, customer = b.takesFromQueue(s, agent)
+		x := s.last("other_accept")
+		s.refused(404, "no call", "kill", "channel_uuid", "1.1")
+		s.does("kill", "channel_uuid", x)
+		b.over(customer)
+		b.over(own)
+		s.told("unready")
+		b.eventually("all channels to be gone", func() bool { return b.cli("core show channels concise") == "" })
+		s.nothing()
+	})
+}
+
+// last is a value of the last event that was told, before it was forgotten.
+func (s *socket) last(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, _ := s.latest[key].(string)
+	return v
+}
+
+// answeredBy brings a caller to an agent by way of the queue.
+func (b *bench) answeredBy(s *socket, agent *phone.Phone, caller string) (own, customer *phone.Call) {
+	b.Helper()
+	customer = b.fromOutside(caller, "02188880031")
+	own = b.rings(agent)
+	s.told("caller in", "busy ring inbound "+caller)
+	b.must(own.Answer(b.ctx))
+	s.until("the answer", func() bool { return len(s.events) == 2 })
+	s.mu.Lock()
+	got := s.words()
+	s.events = nil
+	s.mu.Unlock()
+	slices.Sort(got) // which comes first is Asterisk's choice
+	if !slices.Equal(got, []string{"busy answer inbound " + caller + " answered", "caller out"}) {
+		b.Fatalf("at the answer: %q", got)
+	}
+	b.hearsOf("the customer", customer, agentTone)
+	return own, customer
+}
+
+// listened: a user lets a phone listen to the agent's call, in either order of the two numbers, and ends it.
+func (b *olaBench) listened(user *socket, other *phone.Phone, own, customer *phone.Call) {
+	b.Helper()
+	for _, order := range [][2]string{{"801", "805"}, {"805", "801"}} {
+		user.does("monitor", "extn", order[0], "dest", order[1])
+		at801 := b.incoming(other)
+		b.hearsOf("the listener", at801, agentTone, outsideTone)
+		b.hearsOf("the customer who is listened to", customer, agentTone)
+		b.hearsOf("the agent who is listened to", own, outsideTone)
+		user.does("unmonitor", "extn", "801")
+		b.over(at801)
+	}
+	user.refused(404, "no call", "unmonitor", "extn", "801")
+}
+
+// joined: the agent brings a third party into his call, an extension and a number outside, and lets it go.
+func (b *olaBench) joined(s *socket, other *phone.Phone, own, customer *phone.Call) {
+	b.Helper()
+	s.refused(404, "not found", "monitor", "extn", "805", "dest", "7654321", "three_way", "true")
+	s.does("monitor", "extn", "805", "dest", "801", "three_way", "true")
+	at801 := b.incoming(other)
+	b.hearsOf("the third party", at801, agentTone, outsideTone)
+	b.hearsOf("the customer with a third party", customer, agentTone, thirdTone)
+	b.hearsOf("the agent with a third party", own, outsideTone, thirdTone)
+	s.does("unmonitor", "extn", "801", "three_way", "true")
+	b.over(at801)
+	s.does("monitor", "dest", "02155551111", "three_way", "true")
+	outside := b.incoming(b.out)
+	b.must(outside.Heard(b.within(10*time.Second), 20))
+	s.does("unmonitor", "extn", "02155551111", "three_way", "true")
+	b.over(outside)
+	b.hearsOf("the customer without a third party", customer, agentTone)
+}
+
+// collects: the customer presses keys behind a prompt.
+func (b *olaBench) collects(s *socket, own, customer *phone.Call) {
+	b.Helper()
+	s.refused(400, "soundfile: Asterisk cannot play no-such-sound", "collect_dtmf", "soundfile", "no-such-sound")
+	for i, keys := range []string{"42", "7"} {
+		s.does("collect_dtmf", "extn", "805", "soundfile", "vm-enter-num-to-call.wav")
+		s.refused(409, "the call is not in a state for this", "collect_dtmf", "soundfile", "vm-enter-num-to-call")
+		b.must(customer.SendDTMF(b.ctx, keys+"#", phone.RFC2833))
+		s.told("busy answer inbound 02150000041 answered keys " + keys)
+		if want := []string{"42", "42,7"}[i]; s.last("dtmf_his") != want {
+			b.Errorf("history %q, want %q", s.last("dtmf_his"), want)
+		}
+	}
+	b.hearsOf("the customer after the keys", customer, agentTone)
+	b.hearsOf("the agent after the keys", own, outsideTone)
+}
+
+// takesFromQueue: an agent on a break takes one who waits.
+func (b *olaBench) takesFromQueue(s *socket, agent *phone.Phone) (own, customer *phone.Call) {
+	b.Helper()
+	s.does("go_break")
+	s.told("unready")
+	customer = b.fromOutside("02150000042", "02188880031")
+	s.told("caller in")
+	caller, _ := s.latest["caller"].(map[string]any)
+	id, _ := caller["uuid"].(string)
+	s.refused(404, "no such caller in your queues", "take_call", "channel_uuid", "1.1")
+	s.does("take_call", "channel_uuid", id)
+	own = b.rings(agent)
+	s.told("caller out", "busy ring inbound 02150000042")
+	b.must(own.Answer(b.ctx))
+	s.told("busy answer inbound 02150000042 answered")
+	b.hearsOf("the customer who was taken", customer, agentTone)
+	return own, customer
 }
