@@ -20,7 +20,8 @@ const patience = 5 * time.Second
 // the picture is built from.
 var (
 	neededActions = []string{"Originate", "Hangup", "Redirect", "BlindTransfer", "Atxfer", "QueueAdd", "QueueRemove", "QueuePause", "QueueStatus",
-		"CoreShowChannels", "ExtensionStateList", "DeviceStateList", "CoreSettings", "Command", "DBPut", "DBDel", "DBGet"}
+		"CoreShowChannels", "ExtensionStateList", "DeviceStateList", "CoreSettings", "Command", "DBPut", "DBDel", "DBGet",
+		"DialplanExtensionAdd", "Setvar", "GetConfig"}
 	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 

@@ -39,6 +39,7 @@ func (m metrics) link(put sink) {
 	put.gauge("calls", "Live calls.", float64(st.Calls))
 	put.gauge("channels", "Live channels.", float64(st.Channels))
 	put.gauge("extensions", "Known extensions.", float64(st.Extens))
+	put.gauge("ola_sockets", "Connected agents and users of the ola dialect.", float64(m.d.ola.Sockets()))
 	put.counter("resyncs_total", "Full queries of Asterisk that were taken over.", float64(st.Resyncs))
 	put.counter("ami_logins_total", "Logins on the manager link.", float64(stats.Logins))
 	for kind, n := range map[string]uint64{"taken": stats.Events, "unwanted": stats.Unwanted, "refused": stats.Refused, "torn": stats.Torn, "oversized": stats.Oversized, "late": stats.Late} {

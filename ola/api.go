@@ -64,6 +64,9 @@ func NewAPI(o APIOptions) *API {
 // Run keeps the sockets until ctx ends, and closes them. It must be called.
 func (a *API) Run(ctx context.Context) error { return a.sockets.Run(ctx) }
 
+// Sockets is how many sockets are open.
+func (a *API) Sockets() int { return a.sockets.Count() }
+
 // Configure replaces the rules.
 func (a *API) Configure(r Rules) { a.rules.Store(&r) }
 
@@ -82,7 +85,6 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 	}
 	s.Mount(httpd.Dialect{Prefix: pathSocket, Render: render}).GET("", a.socket)
-	s.Lasting(pathSocket)
 	s.Describe(openAPI)
 }
 

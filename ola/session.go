@@ -47,26 +47,26 @@ type who struct {
 	user  bool      // or a user, who may steer and watch all
 }
 
-// socket is GET /ola_socket.
+// socket is GET /ola_socket. The request ends with the handshake: what it holds, and the stack on which it was served, would cost more
+// than the socket.
 func (a *API) socket(c echo.Context) error {
 	if !websocketAsked(c.Request()) {
 		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
 		return &httpd.Error{Status: http.StatusUpgradeRequired, Message: "a WebSocket is expected"}
 	}
-	ctx, cancel := context.WithCancel(a.sockets.base)
-	defer cancel()
 	id := httpd.RequestID(c.Request().Context())
-	s := &session{
-		api: a, remote: httpd.Remote(c.Request()), cancel: cancel, ctx: pbx.WithTrace(ctx, id), log: a.log.With("request_id", id),
-	}
+	s := &session{api: a, remote: httpd.Remote(c.Request()), log: a.log.With("request_id", id)}
+	s.ctx, s.cancel = context.WithCancel(pbx.WithTrace(a.sockets.base, id))
 	if err := a.sockets.enter(s); err != nil {
+		s.cancel()
 		return err
 	}
-	defer a.sockets.leave(s)
 	conn, err := websocket.Accept(c.Response(), c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // a page of any origin may ask: it has nothing but what its user types in
 	})
 	if err != nil {
+		s.cancel()
+		a.sockets.leave(s)
 		return nil //nolint:nilerr // it has been answered
 	}
 	conn.SetReadLimit(maxFrame)
@@ -75,9 +75,11 @@ func (a *API) socket(c echo.Context) error {
 	over := s.gone
 	s.mu.Unlock()
 	if over {
-		return conn.Close(websocket.StatusGoingAway, "the daemon stops")
+		s.cancel()
+		a.sockets.leave(s)
+		return conn.CloseNow()
 	}
-	s.serve()
+	go s.serve()
 	return nil
 }
 
@@ -108,6 +110,7 @@ func (s *session) serve() {
 		s.end()
 		s.mu.Unlock()
 		_ = s.conn.CloseNow()
+		s.api.sockets.leave(s)
 	}()
 	for {
 		kind, text, err := s.conn.Read(s.ctx)

@@ -23,7 +23,7 @@ const agentTone, outsideTone, music = 400, 600, 440
 
 var tones = []int{agentTone, outsideTone, music}
 
-// core is a second dialbridge core beside the daemon's, with an empty database: no dialect has a route to a hold yet. What the
+// core is a second dialbridge core beside the daemon's, with an empty database, so that two hold the same calls. What the
 // daemon tells of it, it has learnt from Asterisk.
 func (b *bench) core(limit time.Duration) (sw *pbx.Switch, stop func()) {
 	b.Helper()

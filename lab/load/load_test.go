@@ -114,7 +114,12 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 		defer close(weighed)
 		res.tenths = weigh(t, d.Pid(), span)
 	}()
-	sendAll(srv, w, c, rate, total)
+	sendAll(srv, c, rate, total, func(p Party, e *Event) {
+		switch e.Name {
+		case "DialBegin", "DialEnd", "Cdr", "Hangup":
+			w.told(ID(p.Number), e.Name)
+		}
+	})
 	res.cpu = 100 * (cpuTime(t, d.Pid()) - before).Seconds() / time.Since(began).Seconds()
 	ended, patience := time.Now(), time.Now().Add(2*time.Minute)
 	for w.done() < total && time.Now().Before(patience) {
@@ -133,8 +138,8 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 	return res
 }
 
-// sendAll makes the calls. What is due is looked for every 2 ms; events go out one by one, as from Asterisk.
-func sendAll(srv *amitest.Server, w *watcher, c *Call, rate, total int) {
+// sendAll makes the calls. What is due is looked for every 2 ms; events go out one by one, as from Asterisk, and note hears of each first.
+func sendAll(srv *amitest.Server, c *Call, rate, total int, note func(Party, *Event)) {
 	type due struct {
 		number, phase int
 	}
@@ -161,14 +166,11 @@ func sendAll(srv *amitest.Server, w *watcher, c *Call, rate, total int) {
 				queues[p] = queues[p][1:]
 				left--
 				pair := n % (extens(rate) / 2)
-				id := ID(n)
 				for i := range c.Phases[p].Events {
 					e := &c.Phases[p].Events[i]
-					buf = e.Append(buf[:0], Party{Number: n, Caller: exten(2 * pair), Called: exten(2*pair + 1), Time: time.Now()})
-					switch e.Name {
-					case "DialBegin", "DialEnd", "Cdr", "Hangup":
-						w.told(id, e.Name)
-					}
+					party := Party{Number: n, Caller: exten(2 * pair), Called: exten(2*pair + 1), Time: time.Now()}
+					note(party, e)
+					buf = e.Append(buf[:0], party)
 					srv.Send(string(buf))
 				}
 			}
