@@ -197,6 +197,8 @@ type rigOptions struct {
 	path  string
 	rules Rules
 	limit int // failed log-ins a minute, 0 = 20
+
+	patience *patience // of sockets, nil = as usual
 }
 
 func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
@@ -229,6 +231,9 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.must(err)
 	failures := httpd.NewLimiter(o.limit, time.Minute)
 	r.api = NewAPI(APIOptions{Switch: r.sw, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
+	if o.patience != nil {
+		r.api.sockets.limit = *o.patience
+	}
 	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log})
 	r.must(err)
 	r.api.Mount(server)

@@ -101,8 +101,8 @@ func hasToken(values []string, word string) bool {
 
 // serve reads commands until the socket ends.
 func (s *session) serve() {
-	s.ping = time.AfterFunc(pingInterval, s.probe)
-	doom := time.AfterFunc(authPatience, s.expire)
+	s.ping = time.AfterFunc(s.api.sockets.limit.ping, s.probe)
+	doom := time.AfterFunc(s.api.sockets.limit.login, s.expire)
 	defer func() {
 		s.ping.Stop()
 		doom.Stop()
@@ -147,14 +147,14 @@ func (s *session) run(do func()) {
 
 // probe asks whether the client is still there.
 func (s *session) probe() {
-	ctx, cancel := context.WithTimeout(s.ctx, pongTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, s.api.sockets.limit.pong)
 	defer cancel()
 	if err := s.conn.Ping(ctx); err != nil {
 		s.cancel()
 		_ = s.conn.CloseNow()
 		return
 	}
-	s.ping.Reset(pingInterval)
+	s.ping.Reset(s.api.sockets.limit.ping)
 }
 
 // expire ends a socket on which nobody has logged in.
@@ -230,7 +230,7 @@ func (s *session) put(text []byte) {
 	if s.gone || s.conn == nil {
 		return
 	}
-	if len(s.unsent) >= maxUnsent {
+	if len(s.unsent) >= s.api.sockets.limit.unsent {
 		s.log.Warn("socket fell behind and is cut off", "remote", s.remote.String(), "frames", len(s.unsent))
 		s.end()
 		return
@@ -255,7 +255,7 @@ func (s *session) drain() {
 		}
 		s.mu.Unlock()
 		for _, text := range batch {
-			ctx, cancel := context.WithTimeout(s.ctx, writeTimeout)
+			ctx, cancel := context.WithTimeout(s.ctx, s.api.sockets.limit.write)
 			err := s.conn.Write(ctx, websocket.MessageText, text)
 			cancel()
 			if err != nil {

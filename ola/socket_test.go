@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -440,6 +441,69 @@ func TestTooManyCommands(t *testing.T) {
 	}
 	if code != 200 || refused < 9 {
 		t.Errorf("%d refused, then %d", refused, code)
+	}
+}
+
+// TestSilentClients holds that a client which does not answer pings is given up, and one on which nobody logs in.
+func TestSilentClients(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{patience: &patience{
+		unsent: 10, write: time.Second, ping: 100 * time.Millisecond, pong: 300 * time.Millisecond, login: 500 * time.Millisecond,
+	}}).complete()
+	url := r.serve()
+	ended := func(c *client) error {
+		for {
+			if _, _, err := c.conn.Read(t.Context()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := ended(r.connect(url)); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("nobody logged in: %v", err)
+	}
+	c := r.connect(url).as("808")
+	done := make(chan struct{})
+	go func() { // who reads answers pings
+		defer close(done)
+		_ = ended(c)
+	}()
+	silent := r.connect(url).as("809")
+	r.until("the silent client to be cut off", func() bool { return r.api.sockets.Count() == 1 })
+	if err := ended(silent); err == nil {
+		t.Error("the silent client is still connected")
+	}
+	r.must(c.conn.CloseNow())
+	<-done
+}
+
+// TestSlowClient holds that a client which does not read is cut off, and that one beside it is told everything, in order.
+func TestSlowClient(t *testing.T) {
+	f := newAsterisk(t)
+	few := usual
+	few.unsent = 2000
+	r := newRig(t, f, rigOptions{patience: &few}).complete()
+	url := r.serve()
+	good, slow := r.connect(url).as("808"), r.connect(url).as("808")
+	for _, c := range []*client{good, slow} {
+		c.wants(200, "ok", `{"cmd":"subscribe","args":{"key":"ola.agent.808"}}`)
+	}
+	good.does("808 > ready")
+	for range 60 { // more than the buffers between the two take
+		const turns = 500
+		var text strings.Builder
+		for i := range turns {
+			text.WriteString("Event: QueueMemberPause\r\nQueue: 630\r\nInterface: PJSIP/808\r\nMemberName: PJSIP/808\r\nMembership: static\r\nPaused: " +
+				strconv.Itoa(1-i%2) + "\r\n\r\n")
+		}
+		f.Send(text.String())
+		for i := range turns {
+			if got, want := wordOf(good.event()), []string{"808 ready > unready", "808 unready > ready"}[i%2]; got != want {
+				t.Fatalf("event %d is %q, want %q", i, got, want)
+			}
+		}
+	}
+	r.until("the slow client to be cut off", func() bool { return r.api.sockets.Count() == 1 })
+	if !strings.Contains(r.log.String(), "socket fell behind and is cut off") {
+		t.Errorf("the log does not tell:\n%s", r.log)
 	}
 }
 

@@ -18,15 +18,21 @@ import (
 // Limits of sockets.
 const (
 	maxSockets   = 4096
-	maxFrame     = 64 << 10         // bytes of one command
-	maxCommands  = 64               // of one socket that wait for their turn
-	maxUnsent    = 8192             // frames that wait for one client; one who falls behind is cut off and takes a new snapshot
-	writeTimeout = 10 * time.Second // for one frame
-	pingInterval = 30 * time.Second
-	pongTimeout  = 20 * time.Second
-	authPatience = 10 * time.Minute // for a client that only looks: a page may show its log-in form behind an open socket
+	maxFrame     = 64 << 10 // bytes of one command
+	maxCommands  = 64       // of one socket that wait for their turn
 	commandLimit = 30 * time.Second
 )
+
+// patience is how long, and how far, a client may keep the daemon waiting.
+type patience struct {
+	unsent int           // frames that wait for it; one who falls behind is cut off and takes a new snapshot
+	write  time.Duration // for one frame
+	ping   time.Duration // between two
+	pong   time.Duration
+	login  time.Duration // for one who only looks: a page may show its log-in form behind an open socket
+}
+
+var usual = patience{unsent: 8192, write: 10 * time.Second, ping: 30 * time.Second, pong: 20 * time.Second, login: 10 * time.Minute}
 
 // streamLimit is how many events of the core may wait for all sockets together.
 const streamLimit = 1 << 16
@@ -40,6 +46,7 @@ type Sockets struct {
 	done  sync.WaitGroup // what runs for sockets
 	base  context.Context
 	stop  context.CancelFunc
+	limit patience
 
 	mu       sync.Mutex // guards all below
 	agents   map[pbx.Exten]*pbx.Agent
@@ -52,7 +59,7 @@ type Sockets struct {
 }
 
 func newSockets(sw *pbx.Switch, rules func() *Rules, log *slog.Logger) *Sockets {
-	s := &Sockets{sw: sw, rules: rules, log: log, sessions: map[*session]bool{}, byExten: map[pbx.Exten][]*session{}}
+	s := &Sockets{sw: sw, rules: rules, log: log, limit: usual, sessions: map[*session]bool{}, byExten: map[pbx.Exten][]*session{}}
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.subscribe()
 	return s
