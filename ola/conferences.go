@@ -228,12 +228,16 @@ func (a *API) attendees(c echo.Context) error {
 	}
 	rules, rows := a.rules.Load(), make([]attendeeRow, 0, len(list))
 	for _, x := range list {
-		rows = append(rows, attendeeRow{
-			UUID: x.ID, Typ: attendances[x.State], ConferenceUUID: v[0], MemberNumber: x.Number, JoinedNumber: x.Number,
-			CreatedAt: *rules.second(x.Created), JoinedAt: rules.second(x.Joined), LeftAt: rules.second(x.Left),
-		})
+		rows = append(rows, rules.attendee(v[0], x))
 	}
 	return c.JSON(http.StatusOK, rows)
+}
+
+func (r *Rules) attendee(conference string, x pbx.Attendee) attendeeRow {
+	return attendeeRow{
+		UUID: x.ID, Typ: attendances[x.State], ConferenceUUID: conference, MemberNumber: x.Number, JoinedNumber: x.Number,
+		CreatedAt: *r.second(x.Created), JoinedAt: r.second(x.Joined), LeftAt: r.second(x.Left),
+	}
 }
 
 // dialMember rings a member and brings him into the conference when he answers.

@@ -33,6 +33,7 @@ type Attendee struct {
 // attendee is the live record behind an Attendee.
 type attendee struct {
 	Attendee
+	place   int       // in the order in which they were added
 	channel string    // Uniqueid of the channel that is rung for him or by which he is in; "" = none
 	name    string    // of that channel, "" while it is not known
 	ordered time.Time // when he was rung by command
@@ -80,7 +81,8 @@ func (s *state) attendeeOf(c *conference, number string, at time.Time) *attendee
 			return a
 		}
 	}
-	a := &attendee{Attendee: Attendee{ID: newUUID(), Number: number, Created: at}}
+	c.places++
+	a := &attendee{Attendee: Attendee{ID: newUUID(), Number: number, Created: at}, place: c.places}
 	c.attendees = append(c.attendees, a)
 	if len(c.attendees) > maxAttended {
 		s.dropAttendees(c, 1, func(old *attendee) bool { return old != a && !old.live() && !slices.Contains(c.Members, old.Number) })

@@ -60,6 +60,7 @@ type Conference struct {
 type conference struct {
 	Conference
 	attendees []*attendee // in the order in which they were added
+	places    int         // how many were ever added
 	closing   bool        // it is being deleted
 	dirty     bool        // its row differs from what is stored
 }

@@ -27,6 +27,7 @@ var conferenceSchema = []string{
 	CREATE TABLE pbx_conference_members (
 		id         TEXT    PRIMARY KEY,
 		conference TEXT    NOT NULL,
+		place      INTEGER NOT NULL, -- in the order in which they were added
 		number     TEXT    NOT NULL,
 		state      TEXT    NOT NULL,
 		channel    TEXT    NOT NULL, -- Uniqueid; '' = neither in nor being rung
@@ -96,10 +97,10 @@ func (r *conferenceRow) put(tx *sql.Tx) error {
 	}
 	for i := range r.who {
 		a := &r.who[i]
-		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_conference_members (id, conference, number, state, channel, created, joined, gone)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_conference_members (id, conference, place, number, state, channel, created, joined, gone)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET state = excluded.state, channel = excluded.channel, joined = excluded.joined, gone = excluded.gone`,
-			a.ID, r.ID, a.Number, a.State, a.channel, micros(a.Created), micros(a.Joined), micros(a.Left)); err != nil {
+			a.ID, r.ID, a.place, a.Number, a.State, a.channel, micros(a.Created), micros(a.Joined), micros(a.Left)); err != nil {
 			return fmt.Errorf("member of a conference: %w", err)
 		}
 	}
@@ -146,7 +147,7 @@ func (s *state) loadConferences(ctx context.Context, db *sql.DB) error {
 			return nil
 		})
 	if err == nil {
-		err = sqlite.Each(ctx, db, `SELECT id, conference, number, state, channel, created, joined, gone FROM pbx_conference_members ORDER BY created, id`, s.loadAttendee)
+		err = sqlite.Each(ctx, db, `SELECT id, conference, place, number, state, channel, created, joined, gone FROM pbx_conference_members ORDER BY place`, s.loadAttendee)
 	}
 	if err != nil {
 		return fmt.Errorf("stored conferences: %w", err)
@@ -159,7 +160,7 @@ func (s *state) loadAttendee(row *sql.Rows) error {
 	a := &attendee{}
 	var of ConferenceID
 	var created, joined, left int64
-	if err := row.Scan(&a.ID, &of, &a.Number, &a.State, &a.channel, &created, &joined, &left); err != nil {
+	if err := row.Scan(&a.ID, &of, &a.place, &a.Number, &a.State, &a.channel, &created, &joined, &left); err != nil {
 		return err
 	}
 	a.Created, a.Joined, a.Left = ofMicros(created), ofMicros(joined), ofMicros(left)
@@ -167,7 +168,7 @@ func (s *state) loadAttendee(row *sql.Rows) error {
 	if c == nil {
 		return nil
 	}
-	c.attendees = append(c.attendees, a)
+	c.attendees, c.places = append(c.attendees, a), a.place
 	if a.live() {
 		s.attending[a.channel] = attendance{c, a}
 	}
