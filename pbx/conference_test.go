@@ -40,7 +40,7 @@ func newConferenceFake(t *testing.T) *conferenceFake {
 		s.Respond(a, "Success", "Value", value)
 	})
 	f.Handle("ConfbridgeKick", func(s *amitest.Session, a ami.Action) {
-		s.Respond(a, "Error", "Message", "No Conference by that name found.")
+		s.Respond(a, "Error", "Message", "No active conferences.")
 	})
 	f.Handle("ConfbridgeListRooms", func(s *amitest.Session, a ami.Action) {
 		f.mu.Lock()
@@ -317,7 +317,7 @@ func TestConferenceIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows int
-	if err := r.store.Reader().QueryRow(`SELECT COUNT(*) FROM pbx_conference_members`).Scan(&rows); err != nil || rows != maxAttended {
+	if err := r.store.Reader().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pbx_conference_members`).Scan(&rows); err != nil || rows != maxAttended {
 		t.Errorf("%d rows, %v", rows, err)
 	}
 	for i := range maxAttending {

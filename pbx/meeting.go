@@ -215,9 +215,9 @@ func (s *Switch) unseat(ctx context.Context, c Conference, a attendee) error {
 	return translate(err)
 }
 
-// isOut reports whether Asterisk knows a member, or a room, no more.
+// isOut reports whether Asterisk knows a member, his room, or any room at all no more.
 func isOut(err error) bool {
-	return refusedWith(err, "No Channel by that name") || refusedWith(err, "No Conference by that name")
+	return refusedWith(err, "No Channel by that name") || refusedWith(err, "No Conference by that name") || refusedWith(err, "No active conferences")
 }
 
 // callOff hangs up a channel that is rung for a member. It may not be there yet, and it may have come into the room meanwhile.

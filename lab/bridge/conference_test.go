@@ -322,3 +322,38 @@ func (r *room) calls() {
 		}
 	}
 }
+
+// TestConferenceNumber holds that the number of a conference is where phones dial: in the context that it is given, in one that includes
+// it, and again after Asterisk was started anew.
+func TestConferenceNumber(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{})}
+		b.login()
+		r := b.confer("topic=weekly")
+		in := func(place string) bool {
+			t.Helper()
+			return !strings.Contains(r.cli("dialplan show "+r.number+"@"+place), "no existence")
+		}
+		r.dialplan("[elsewhere]\nexten => 7778,1,Hangup\n[including]\ninclude => dialbridge-conference\n")
+		r.posts("saveConf?confId=ROOM&context=nowhere", `{"code":400,"result":"context: does not exist"}`)
+		r.posts("saveConf?confId=ROOM&context=elsewhere", `{"code":200,"result":"success","confUuid":"`+r.id+`"}`)
+		if !in("elsewhere") || !in("from-internal") || !in("including") {
+			t.Errorf("elsewhere %v, from-internal %v, including %v", in("elsewhere"), in("from-internal"), in("including"))
+		}
+		r.cli("channel originate Local/" + r.number + "@including/n application Wait 30")
+		r.shows(" inMeeting") // who shows no number
+		r.must(r.lab.Kill(r.ctx))
+		r.must(r.lab.Boot(r.within(30 * time.Second)))
+		r.must(r.d.Ready(r.within(30 * time.Second)))
+		r.shows(" outMeeting")
+		r.eventually("the number in the dialplan of the new Asterisk", func() bool { return in("elsewhere") && in("from-internal") })
+		r.posts("saveConf?confId=ROOM", `{"code":200,"result":"success","confUuid":"`+r.id+`"}`)
+		if in("elsewhere") || !in("from-internal") {
+			t.Errorf("without a context: elsewhere %v, from-internal %v", in("elsewhere"), in("from-internal"))
+		}
+		r.posts("delConf/ROOM", olaSuccess)
+		if in("elsewhere") || in("from-internal") || in("dialbridge-conference") {
+			t.Error("the number is still there")
+		}
+	})
+}
