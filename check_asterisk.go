@@ -24,7 +24,7 @@ var (
 		"DialplanExtensionAdd", "Setvar", "GetConfig"}
 	// conferenceActions are needed for conferences alone; most of them are there when app_confbridge is.
 	conferenceActions = []string{"DialplanExtensionRemove", "ShowDialPlan", "ConfbridgeListRooms", "ConfbridgeList", "ConfbridgeKick", "ConfbridgeMute", "ConfbridgeUnmute"}
-	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
+	neededClasses     = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 
 // managerLines are the lines of manager.conf that give the daemon what it needs.
