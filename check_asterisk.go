@@ -22,7 +22,9 @@ var (
 	neededActions = []string{"Originate", "Hangup", "Redirect", "BlindTransfer", "Atxfer", "QueueAdd", "QueueRemove", "QueuePause", "QueueStatus",
 		"CoreShowChannels", "ExtensionStateList", "DeviceStateList", "CoreSettings", "Command", "DBPut", "DBDel", "DBGet",
 		"DialplanExtensionAdd", "Setvar", "GetConfig"}
-	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
+	// conferenceActions are needed for conferences alone; most of them are there when app_confbridge is.
+	conferenceActions = []string{"DialplanExtensionRemove", "ShowDialPlan", "ConfbridgeListRooms", "ConfbridgeList", "ConfbridgeKick", "ConfbridgeMute", "ConfbridgeUnmute"}
+	neededClasses     = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 
 // managerLines are the lines of manager.conf that give the daemon what it needs.
@@ -114,6 +116,7 @@ func (c *checkup) actions(ctx context.Context, client *ami.Client) {
 		return
 	}
 	c.filter(m)
+	c.conferences(m)
 	var missing []string
 	for _, a := range neededActions {
 		if _, ok := m.Lookup(a); !ok {
@@ -142,6 +145,21 @@ func (c *checkup) filter(allowed ami.Message) {
 	}
 	c.note("event filter", "the manager user may not filter events: two thirds of those that asterisk sends are for nobody",
 		append(mend, "then:             asterisk -rx 'manager reload', and restart the daemon: a filter counts from the next login")...)
+}
+
+// conferences tells where there can be none.
+func (c *checkup) conferences(allowed ami.Message) {
+	var missing []string
+	for _, a := range conferenceActions {
+		if _, ok := allowed.Lookup(a); !ok {
+			missing = append(missing, a)
+		}
+	}
+	if len(missing) > 0 {
+		c.note("conferences", "there can be none: app_confbridge is not loaded, or the manager user may not "+strings.Join(missing, ", "))
+		return
+	}
+	c.good("conferences", "all actions that are needed are allowed")
 }
 
 // timestamps asks whether events carry Asterisk's own time.

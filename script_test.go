@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func newAsterisk(s *stage, o amitest.Options) *asterisk {
 
 // commands are what the manager user may do, all but one, as ListCommands tells it.
 func commands(but string) (nameValue []string) {
-	for _, a := range append([]string{"Filter"}, neededActions...) {
+	for _, a := range slices.Concat([]string{"Filter"}, neededActions, conferenceActions) {
 		if a != but {
 			nameValue = append(nameValue, a, "what it does")
 		}

@@ -114,6 +114,13 @@ func (a *API) routes() []route {
 		{post, "/api/special_phone/delete", a.deletePhone},
 		{post, "/api/special_phone/update", a.updatePhone},
 		{get, "/api/special_phone/special_phone_detail", a.phones},
+		{post, "/api/conferences/saveConf", a.saveConference},
+		{post, "/api/conferences/delConf/:uuid", a.deleteConference},
+		{get, "/api/conferences/conference/detail", a.conferences},
+		{post, "/api/conferences/addConfMembers", a.addMembers},
+		{get, "/api/conferences/liveConf/:UUID", a.attendees},
+		{post, "/api/conferences/dialConf/:member/:UUID", a.dialMember},
+		{post, "/api/conferences/oprConf/:member/:uuid/:type", a.changeMember},
 	}
 }
 
@@ -126,9 +133,6 @@ func later() (list []route) {
 		"GET /api/ola/dicts/agent_detail/:k",
 		"GET /api/ola/gateway_groups", "GET /api/ola/ivr_flows",
 		"PUT /api/ola/groupCall", "PUT /api/ola/makeCall",
-		"POST /api/conferences/saveConf", "POST /api/conferences/delConf/:uuid", "GET /api/conferences/conference/detail",
-		"POST /api/conferences/addConfMembers", "GET /api/conferences/liveConf/:UUID", "POST /api/conferences/dialConf/:member/:UUID",
-		"POST /api/conferences/oprConf/:member/:uuid/:type",
 	} {
 		method, path, _ := strings.Cut(r, " ")
 		list = append(list, route{[]string{method}, path, notYet})

@@ -300,6 +300,20 @@ func TestPayloads(t *testing.T) {
 			{ID: "33333131", Caller: pbx.Party{Number: "13012345678"}, Since: time.Date(2020, 2, 1, 0, 0, 0, 0, time.UTC)},
 		}}, time.Date(2020, 2, 1, 0, 0, 20, 900, time.UTC)),
 		"callers-empty": rules.callers(pbx.Queue{}, at),
+		"conferences": []conferenceRow{
+			rules.conference(pbx.Conference{ID: "d2b8fb86-ff85-11ed-a941-000c29147fde", Number: "300942914", Created: at, ConferenceSettings: pbx.ConferenceSettings{
+				Topic: "111112", ShowName: "extn", Blending: true}}),
+			rules.conference(pbx.Conference{ID: "d2b8fb86-ff85-11ed-a941-000c29147fdf", Number: "300942915", Created: at, Started: at, Completed: at.Add(time.Hour),
+				Members: []string{"1002", "13012345678"}, ConferenceSettings: pbx.ConferenceSettings{Topic: `周 "1"`, Context: "out", Recording: true, ShowName: "alias"}}),
+		},
+		"conference-members": []attendeeRow{
+			rules.attendee("d2b8fb86", pbx.Attendee{ID: "7f6bd195", Number: "1002", State: pbx.Cancelled, Created: at, Left: at.Add(time.Second)}),
+			rules.attendee("d2b8fb86", pbx.Attendee{ID: "7f6bd196", Number: "1003", State: pbx.Invited, Created: at}),
+			rules.attendee("d2b8fb86", pbx.Attendee{ID: "7f6bd197", Number: "", State: pbx.Attending, Created: at, Joined: at}),
+			rules.attendee("d2b8fb86", pbx.Attendee{ID: "7f6bd198", Number: "1004", State: pbx.Muted, Created: at, Joined: at}),
+			rules.attendee("d2b8fb86", pbx.Attendee{ID: "7f6bd199", Number: "1005", State: pbx.Left, Created: at, Joined: at, Left: at.Add(time.Hour)}),
+		},
+		"conference-saved": savedReply{Code: 200, Result: textSuccess, ConfUUID: "d2b8fb86-ff85-11ed-a941-000c29147fde", Nbr: "300942914"},
 	} {
 		body, err := json.MarshalIndent(payload, "", "  ")
 		if err != nil {

@@ -20,6 +20,7 @@ type reply struct {
 // The dialect's own words.
 const (
 	textOK           = "ok"
+	textSuccess      = "success"
 	textNotFound     = "not found"
 	textUnauthorized = "Authorization Required!"
 	textSignedOut    = "agent not login"
@@ -63,6 +64,10 @@ func failure(err error) error {
 		{pbx.ErrNoQueue, http.StatusNotFound, "queue not found"},
 		{pbx.ErrState, http.StatusConflict, "the call is not in a state for this"},
 		{pbx.ErrUnreached, http.StatusConflict, "the other number is busy or cannot be reached"},
+		{pbx.ErrAttending, http.StatusConflict, "already in the conference"},
+		{pbx.ErrNotAttending, http.StatusNotFound, "not in the conference"},
+		{pbx.ErrConferenceFull, http.StatusConflict, "conference is full"},
+		{pbx.ErrTooMany, http.StatusConflict, "too many conferences"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
 		{pbx.ErrOffline, http.StatusServiceUnavailable, "Asterisk is not connected, try again"},
 		{pbx.ErrUnknown, http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"},

@@ -14,6 +14,8 @@ var drawn = []golden.Drawn{
 	{What: regexp.MustCompile(`(ActionID: .*)-\d+`), With: "$1-N"},
 	{What: regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"`), With: `MICROSECONDS"`},
 	{What: regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"`), With: `SECONDS"`},
+	{What: regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), With: "UUID"},
+	{What: regexp.MustCompile(`\b3(\d{8})\b`), With: "NUMBER"},
 	{What: regexp.MustCompile(`"wait_time":"([2-9]\d|\d{3,})"`), With: `"wait_time":"WAIT"`},
 }
 

@@ -102,6 +102,15 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		query := ""
 		switch {
+		case strings.HasPrefix(path, "/api/conferences/"):
+			id := string(r.meeting().ID)
+			path = strings.NewReplacer("630", id, "d2b8fb86", id, "oprConf/808", "oprConf/809", "dialConf/808", "dialConf/812").Replace(path)
+			if query = "?members=808"; strings.HasSuffix(path, "addConfMembers") {
+				query += "&confId=" + id
+			}
+			if strings.HasSuffix(path, "saveConf") {
+				query = "?topic=weekly"
+			}
 		case path == pathLogin:
 			query = "?username=admin&password=correct+horse"
 		case strings.HasPrefix(path, "/api/special_phone/"):

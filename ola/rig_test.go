@@ -45,7 +45,8 @@ func coreRules() pbx.Rules {
 type asterisk struct {
 	*amitest.Server
 	mu     sync.Mutex
-	paused map[string]string // by queue and interface: why
+	paused map[string]string            // by queue and interface: why
+	inRoom map[string]map[string]string // by conference: names of channels by Uniqueid
 }
 
 func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
@@ -104,6 +105,7 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 		}
 	})
 	f.handleQueues()
+	f.handleConferences()
 	return f
 }
 

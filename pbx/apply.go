@@ -53,6 +53,12 @@ var appliers = map[string]func(*state, ami.Message){
 	"Pickup":             (*state).pickup,
 	"ChanSpyStart":       (*state).spyStart,
 	"ChanSpyStop":        (*state).spyStop,
+
+	"ConfbridgeJoin":   (*state).joins,
+	"ConfbridgeLeave":  func(s *state, m ami.Message) { s.touch(m); s.leaves(m.Get("Uniqueid")) },
+	"ConfbridgeMute":   func(s *state, m ami.Message) { s.mutes(m, Muted) },
+	"ConfbridgeUnmute": func(s *state, m ami.Message) { s.mutes(m, Attending) },
+	"ConfbridgeEnd":    (*state).ends,
 }
 
 // Wanted reports whether the switch needs an AMI event, by name; it is meant for ami.Options.Want.

@@ -80,7 +80,7 @@ func (s *Switch) order(ctx context.Context, r DialRequest, note func(CallID, *or
 	if err := note(id, &order{number: r.To, from: r.From, remark: r.Remark, limit: r.Limit, at: time.Now()}); err != nil {
 		return "", err
 	}
-	_, err = s.client.Do(withOrder(ctx, id), originate(rules, device, id, r))
+	_, err = s.client.Do(withOrder(ctx, id), originate(rules.Context, device, id, r))
 	if err != nil && !errors.Is(err, ami.ErrUnknown) {
 		s.expect(id, nil)
 	}
@@ -136,10 +136,10 @@ func (r *Rules) withTechnology(device string) string {
 
 // originate makes the action. The caller's own number stays its caller id, so that records have caller and called the
 // right way round; the connected line is whom it is about to call, and that is what a ringing phone shows.
-func originate(rules *Rules, device string, id CallID, r DialRequest) ami.Action {
+func originate(place, device string, id CallID, r DialRequest) ami.Action {
 	a := ami.NewAction("Originate",
 		"Channel", device,
-		"Context", rules.Context,
+		"Context", place,
 		"Exten", r.To,
 		"Priority", "1",
 		"Timeout", strconv.FormatInt(r.Timeout.Milliseconds(), 10),

@@ -77,13 +77,14 @@ func (s *state) tickOrders(now time.Time) {
 
 func (s *state) endOrder(id CallID, o order) {
 	delete(s.asked, id)
+	s.leaves(string(id)) // who was to be a member of a conference
 	first := Channel{
 		ID: string(id), Linked: string(id), Caller: Party{Number: o.from}, Connected: Party{Number: o.number}, Dialled: o.number, Created: o.at,
 	}
 	r := composeCDR(&first, nil, o.failed, s.rules.Location)
 	r.Disposition = "FAILED"
 	direction := Internal
-	if s.rules.isOutside(o.number) || s.rules.isOutside(o.from) {
+	if s.leadsOut(o.number, "") || s.rules.isOutside(o.from) {
 		direction = Outbound
 	}
 	r.Direction = direction

@@ -65,7 +65,7 @@ func (s *state) directionBy(r CDR) Direction {
 	switch {
 	case s.rules.InboundContexts.MatchString(r.DestinationContext):
 		return Inbound
-	case s.rules.isOutside(r.Destination):
+	case s.leadsOut(r.Destination, r.DestinationContext):
 		return Outbound
 	default:
 		return Internal

@@ -26,6 +26,7 @@ type snapshot struct {
 	devices   []ami.Message
 	queues    []ami.Message
 	channels  []ami.Message
+	rooms     []ami.Message   // who is in conferences of ours
 	holding   map[string]bool // bridges whose channels do not hear each other, by id
 	cdrs      cdrSource
 	records   []CDR    // from Asterisk's own file
@@ -34,7 +35,7 @@ type snapshot struct {
 	unread    string // why they could not be read, "" when they were
 	missing   []string
 
-	hasEndpoints, hasHints, hasQueues, hasChannels bool
+	hasEndpoints, hasHints, hasQueues, hasRooms, hasChannels bool
 }
 
 // query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
@@ -42,7 +43,7 @@ type snapshot struct {
 func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}}
 	steps := []func(context.Context, *ami.Client) error{
-		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askChannels,
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askChannels,
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {
@@ -196,6 +197,7 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 		s.reconcileChannels(snap.channels, snap.holding, f, gap)
 		s.reconcileWaiting(snap.queues, snap.hasQueues, f)
 	}
+	s.reconcileRooms(snap, f)
 	if snap.hasQueues {
 		s.reconcileWraps(snap.began)
 	}

@@ -23,23 +23,24 @@ type answer struct {
 // run is what belongs to one run of the loop and to nobody else.
 type run struct {
 	*Switch
-	link     int       // counts logins
-	login    time.Time // the last one
-	cancel   context.CancelFunc
-	querying bool
-	again    bool // asked for while a query was under way
-	booted   bool
-	doubt    bool       // an event may have been lost: channels are compared too
-	mark     uint64     // counts queries
-	ready    *answer    // of the query under way; taken over when the stream has come to where it was asked
-	held     []ami.Item // events read while a query is under way; they are applied on top of its answer
-	wg       sync.WaitGroup
-	retry    *time.Timer
-	alarm    *time.Timer // when the next agent's after-call work is over
-	began    time.Time   // Asterisk
-	pruned   time.Time
-	noted    time.Time
-	turns    map[string]chan struct{} // by matter: closed when Asterisk has answered what it was told of it last
+	link      int       // counts logins
+	login     time.Time // the last one
+	cancel    context.CancelFunc
+	querying  bool
+	again     bool // asked for while a query was under way
+	booted    bool
+	doubt     bool       // an event may have been lost: channels are compared too
+	mark      uint64     // counts queries
+	ready     *answer    // of the query under way; taken over when the stream has come to where it was asked
+	held      []ami.Item // events read while a query is under way; they are applied on top of its answer
+	wg        sync.WaitGroup
+	retry     *time.Timer
+	alarm     *time.Timer // when the next agent's after-call work is over
+	began     time.Time   // Asterisk
+	pruned    time.Time
+	noted     time.Time
+	roomsSeen time.Time                // in the dialplan
+	turns     map[string]chan struct{} // by matter: closed when Asterisk has answered what it was told of it last
 }
 
 // Run follows the client's stream until it ends. The client must be run by the caller.
@@ -75,7 +76,9 @@ func (s *Switch) Run(ctx context.Context) error {
 				st.tickCollections(now)
 				if r.synced {
 					r.records.look(now)
+					st.tickInvited(now)
 				}
+				r.keepRooms(now)
 				r.remind(now)
 				r.minutely(st, now)
 			})
@@ -248,13 +251,13 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 	usable := snap.hasChannels && snap.hasHints
 	refresh := r.synced && !r.doubt // asked for on a link whose events were never interrupted
 	if refresh {                    // nothing was missed, and a record may be written before the events of its call are sent
-		snap.hasChannels, snap.records, snap.hasPlace = false, nil, false
+		snap.hasChannels, snap.hasRooms, snap.records, snap.hasPlace = false, false, nil, false
 	}
 	r.doubt = false
 	snap.began = r.began
 	st.reconcile(snap, fatesOf(r.held), time.Now())
 	r.replay(st)
-	r.synced, r.drivers = true, snap.drivers
+	r.synced, r.drivers, r.roomsDue = true, snap.drivers, true
 	if snap.hasPlace {
 		r.records.told, r.records.next, r.records.looked, r.records.changed = snap.place, position{}, time.Now(), true
 	}
@@ -380,6 +383,7 @@ func (r *run) save(told int) {
 	}
 	ch.removed, st.moved, st.removed = st.removed, nil, nil
 	ch.agents, ch.left, st.agentsMoved, st.agentsGone = st.agentsMoved, st.agentsGone, nil, nil
+	st.encodeConferences(ch)
 	if r.records.changed {
 		ch.place, r.records.changed = r.records.told, false
 	}

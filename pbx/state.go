@@ -120,13 +120,18 @@ type state struct {
 	lines    map[Exten][]*channel // channels of each extension's phone
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
-	posted   bool                 // the queues and their members are known
-	devices  map[string]ExtenState
-	ended    map[string]*finished // by Uniqueid
-	endings  []*finished          // oldest first
-	asked    map[CallID]order     // calls that were ordered and have no channel yet
-	cdrs     cdrSource
-	waiting  []pendingCDR
+
+	conferences map[ConferenceID]*conference
+	rooms       map[string]*conference // by number
+	attending   map[string]attendance  // by Uniqueid of the channel
+
+	posted  bool // the queues and their members are known
+	devices map[string]ExtenState
+	ended   map[string]*finished // by Uniqueid
+	endings []*finished          // oldest first
+	asked   map[CallID]order     // calls that were ordered and have no channel yet
+	cdrs    cdrSource
+	waiting []pendingCDR
 
 	seen  time.Time // when Asterisk was last heard of
 	at    time.Time // of the message that is being applied
@@ -144,6 +149,10 @@ type state struct {
 
 	agentsMoved []agentRow
 	agentsGone  []Exten
+
+	conferencesMoved map[*conference]bool // their rows differ from what is stored
+	conferencesGone  []ConferenceID
+	attendeesGone    []string
 }
 
 func newState(rules *Rules) *state {
@@ -168,6 +177,11 @@ func newState(rules *Rules) *state {
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
+
+		conferences:      map[ConferenceID]*conference{},
+		rooms:            map[string]*conference{},
+		attending:        map[string]attendance{},
+		conferencesMoved: map[*conference]bool{},
 	}
 }
 
@@ -262,6 +276,7 @@ func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at ti
 	delete(s.channels, ch.ID)
 	s.dropLine(ch)
 	delete(s.spies, ch.ID)
+	s.leaves(ch.ID)
 	c := ch.call
 	c.channels = without(c.channels, ch)
 	c.dirty = true
@@ -328,7 +343,7 @@ func (s *state) directionOf(c *call) Direction {
 	if c.outward {
 		return Outbound // rung over a trunk
 	}
-	if len(c.legs) == 0 && s.rules.isOutside(c.first.Dialled) {
+	if len(c.legs) == 0 && s.leadsOut(c.first.Dialled, c.first.Context) {
 		return Outbound // it did not come as far as a trunk
 	}
 	return Internal

@@ -127,7 +127,7 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	}); err != nil {
 		return fmt.Errorf("stored extensions: %w", err)
 	}
-	if err := errors.Join(s.loadAgents(ctx, db), s.loadPast(ctx, db, now())); err != nil {
+	if err := errors.Join(s.loadAgents(ctx, db), s.loadConferences(ctx, db), s.loadPast(ctx, db, now())); err != nil {
 		return err
 	}
 	return sqlite.Each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
@@ -149,10 +149,15 @@ type change struct {
 	agents  []agentRow
 	left    []Exten // agents of extensions that are no more
 	seen    []byte  // when Asterisk was last heard of, a reading of the clocks; nil = unchanged
+
+	conferences     []conferenceRow
+	conferencesGone []ConferenceID
+	attendeesGone   []string
 }
 
 func (c *change) empty() bool {
-	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && len(c.agents) == 0 && len(c.left) == 0 && c.seen == nil && c.place == (position{})
+	return len(c.calls) == 0 && len(c.extens) == 0 && len(c.removed) == 0 && len(c.closed) == 0 && len(c.agents) == 0 && len(c.left) == 0 && c.seen == nil && c.place == (position{}) &&
+		len(c.conferences) == 0 && len(c.conferencesGone) == 0 && len(c.attendeesGone) == 0
 }
 
 func (c *change) apply(tx *sql.Tx) error {
@@ -190,6 +195,9 @@ func (c *change) apply(tx *sql.Tx) error {
 		if err := removeAgent(tx, n); err != nil {
 			return err
 		}
+	}
+	if err := c.applyConferences(tx); err != nil {
+		return err
 	}
 	if c.seen != nil {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_seen (one, at) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at`, c.seen); err != nil {

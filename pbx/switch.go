@@ -29,15 +29,16 @@ type Options struct {
 // Switch is one Asterisk as the daemon sees it: the live picture, its events and the verbs. Methods other than Run are
 // safe for concurrent use.
 type Switch struct {
-	client  *ami.Client
-	store   *sqlite.DB
-	log     *slog.Logger
-	keep    time.Duration
-	acks    chan struct{} // a subscriber acknowledged
-	asks    chan struct{} // somebody wants the lists queried again
-	snaps   chan answer
-	barred  func(context.Context, string) (bool, error) // nil bars none
-	secrets chan struct{}                               // who looks a password up
+	client    *ami.Client
+	store     *sqlite.DB
+	log       *slog.Logger
+	keep      time.Duration
+	acks      chan struct{} // a subscriber acknowledged
+	asks      chan struct{} // somebody wants the lists queried again
+	snaps     chan answer
+	barred    func(context.Context, string) (bool, error) // nil bars none
+	secrets   chan struct{}                               // who looks a password up
+	roomsTurn chan struct{}                               // held by who changes what of conferences is in the dialplan
 
 	mu       sync.RWMutex // guards all below; held for writing only by Run and for moments
 	state    *state
@@ -47,6 +48,7 @@ type Switch struct {
 	records  recordFile
 	pending  []ending // told and not yet acknowledged
 	synced   bool
+	roomsDue bool // conferences are to be entered into the dialplan
 	drivers  Drivers
 	status   Status
 	resyncs  uint64
@@ -74,7 +76,7 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	for _, part := range []struct {
 		owner string
 		steps []string
-	}{{"pbx", schema}, {"pbx agents", agentSchema}} {
+	}{{"pbx", schema}, {"pbx agents", agentSchema}, {"pbx conferences", conferenceSchema}} {
 		if err := o.Store.Migrate(ctx, part.owner, part.steps); err != nil {
 			return nil, err
 		}
@@ -83,8 +85,9 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	s := &Switch{
 		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules), barred: o.Barred,
 		keep: cmp.Or(o.Keep, 30*24*time.Hour),
-		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer), secrets: make(chan struct{}, maxSecretChecks),
-		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
+		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer), roomsTurn: make(chan struct{}, 1),
+		secrets: make(chan struct{}, maxSecretChecks),
+		status:  Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
 	}
 	s.records.path = o.CDRCSV
 	if err := errors.Join(s.state.load(ctx, o.Store.Reader()), s.records.load(ctx, o.Store.Reader())); err != nil {

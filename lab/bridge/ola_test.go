@@ -106,7 +106,7 @@ func (b *olaBench) pausedIn(queue string) string { return strings.Join(b.members
 // both phones, a hang-up, and what O12 and O19 tell during a call out of a queue.
 func TestOLA(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
-		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = 7\n"})}
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{Extra: "[enable]\npausetime = yes\npausetime_max = 3\n"})}
 		if code, body, _ := b.ask(http.MethodGet, "/api/ola/agents"); code != http.StatusUnauthorized || body != `{"code":401,"result":"Authorization Required!"}`+"\n" {
 			t.Errorf("without a token: %d %s", code, body)
 		}
@@ -216,7 +216,10 @@ func (b *olaBench) dialsFor(agent, callee *phone.Phone) {
 	b.put("806/hangup", olaOK)
 	b.over(own)
 	b.over(other)
-	if a := b.becomes("806", "ready"); a.Old != "busy" || a.Channel != "" {
+	if a := b.becomes("806", "acw"); a.Old != "busy" || a.Channel != "" {
+		b.Errorf("after the call that he ordered: %+v", a)
+	}
+	if a := b.becomes("806", "ready"); a.Old != "acw" || a.Channel != "" {
 		b.Errorf("after the call: %+v", a)
 	}
 	var record struct {
