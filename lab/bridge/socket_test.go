@@ -460,3 +460,62 @@ func (b *olaBench) takesFromQueue(s *socket, agent *phone.Phone) (own, customer 
 	b.hearsOf("the customer who was taken", customer, agentTone)
 	return own, customer
 }
+
+// TestTwoDialectsOneCore holds that what one dialect does the other one tells, at once and under the same id.
+func TestTwoDialectsOneCore(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{})}
+		b.login()
+		b.phone("805").Behave(phone.Behaviour{})
+		other := b.phone("802")
+		b.idle("805", "802")
+		s := b.watches("805", "logout")
+		s.does("login", "queue", "631")
+		s.told("login")
+		if got := b.queueInfo()["631"]; len(got) != 1 || got[0].Name != "sip/805" || got[0].Paused != "1" {
+			t.Errorf("queue-info after a log-in by socket: %v", got)
+		}
+		b.does("queues/agent-pause", "Interface unpaused successfully", "member", "805", "state", "off")
+		s.told("ready")
+		b.put("805/go_break", olaOK)
+		s.told("unready")
+		if got := b.queueInfo()["631"]; got[0].Paused != "1" {
+			t.Errorf("queue-info after go_break: %v", got)
+		}
+		b.does("queues/agent-logout", "logout extension success", "extension", "805", "queue", "631")
+		s.told("logout")
+		b.does("queues/agent-login", "login extension success", "extension", "805", "queue", "631")
+		s.told("ready")
+
+		answer := b.does("extensions/click-number", "Originate successfully queued", "src", "805", "dst", "802")
+		var order struct{ Data struct{ UniqueID string } }
+		b.must(json.Unmarshal([]byte(answer), &order))
+		at802 := b.incoming(other)
+		s.told("busy ring outbound 802", "busy ring outbound 802", "busy answer outbound 802 answered")
+		if own := s.last("call_accept"); own != order.Data.UniqueID {
+			t.Errorf("the call is %s here, and %s there", own, order.Data.UniqueID)
+		}
+		b.does("extensions/hangup", "hangup extension success", "extension", "805")
+		b.over(at802)
+		s.told("ready")
+		_, events := b.callEvents(1, func(e bridge.Event) bool { return e.Call() == order.Data.UniqueID })
+		if !hasKind(events, "dialbegin") || !hasKind(events, "cdr") {
+			t.Errorf("events of the call: %v", kindsOf(events))
+		}
+
+		s.does("dial", "dest", "802", "otherStr", "order 8")
+		at802 = b.incoming(other)
+		s.told("busy ring outbound 802", "busy ring outbound 802", "busy answer outbound 802 answered")
+		id := s.last("call_accept")
+		s.does("hangup")
+		b.over(at802)
+		s.told("ready")
+		b.callEvents(1, func(e bridge.Event) bool { return e.Call() == id })
+		b.eventually("the record with the remark", func() bool {
+			_, body, err := b.d.Get(b.ctx, api+"calls/"+id)
+			b.must(err)
+			return strings.Contains(body, `"otherStr":"order 8"`)
+		})
+		s.nothing()
+	})
+}
