@@ -523,3 +523,28 @@ func TestRouteKeys(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFrame holds that whatever a client sends is read or refused, and that the answer is JSON which echoes what was sound of it.
+func FuzzFrame(f *testing.F) {
+	for _, seed := range []string{
+		`{"cmd":"auth","args":{"username":"808","password":"x"},"uuid":"1"}`, `{"cmd":"login","args":{"queue":["630",10010,null]},"uuid":7}`, `[]`, ``,
+		`{"cmd":"\ud800","uuid":"\u0000"}`, `{"cmd":"x","uuid":1e999}`, `{"args":null,"cmd":true}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := parseFrame(text)
+		if err == nil {
+			for name := range c.args {
+				if v, err := c.value(name); err == nil && strings.ContainsFunc(v, isControl) {
+					t.Errorf("%s is %q", name, v)
+				}
+				_, _ = c.list(name)
+			}
+		}
+		var reply commandReply
+		if wrong := json.Unmarshal(c.answer("ok", err), &reply); wrong != nil || reply.Code == 0 || reply.EventName == "" {
+			t.Errorf("%s: %v", c.answer("ok", err), wrong)
+		}
+	})
+}
