@@ -194,7 +194,7 @@ func (d *Directory) write(ctx context.Context, p plant, l Line, replace bool) er
 	if _, err := d.sw.client.Do(ctx, u.action); err != nil {
 		return d.refused(p, err)
 	}
-	return d.load(ctx, p, l.Exten, func(ctx context.Context) (bool, error) { return d.shows(ctx, p, l) })
+	return d.load(ctx, p, l.Exten, confirmPatience, func(ctx context.Context) (bool, error) { return d.shows(ctx, p, l) })
 }
 
 // erase takes a line out of the file, has that loaded, and waits until Asterisk has it no more.
@@ -204,10 +204,14 @@ func (d *Directory) erase(ctx context.Context, p plant, n Exten) error {
 	if _, err := d.sw.client.Do(ctx, u.action); err != nil {
 		return d.refused(p, err)
 	}
-	return d.load(ctx, p, n, func(ctx context.Context) (bool, error) {
+	return d.load(ctx, p, n, confirmPatience, d.absent(p, n))
+}
+
+func (d *Directory) absent(p plant, n Exten) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
 		there, err := d.present(ctx, p.tech, n)
 		return !there, err
-	})
+	}
 }
 
 // refused gives the refusal of a file its meaning.
@@ -224,13 +228,13 @@ func (d *Directory) refused(p plant, err error) error {
 }
 
 // load has the driver read its file, and waits until it shows what was written. RefusedError when it does not.
-func (d *Directory) load(ctx context.Context, p plant, n Exten, done func(context.Context) (bool, error)) error {
+func (d *Directory) load(ctx context.Context, p plant, n Exten, wait time.Duration, done func(context.Context) (bool, error)) error {
 	if _, err := d.sw.client.Do(ctx, ami.NewAction("Reload", "Module", p.module)); err != nil {
 		return translate(err)
 	}
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
-	patience := time.NewTimer(confirmPatience)
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	for {
 		if ok, err := done(ctx); ok || err != nil {

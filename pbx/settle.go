@@ -182,7 +182,11 @@ func (d *Directory) compareLine(ctx context.Context, p plant, l Line, c category
 	return d.forward(ctx, l)
 }
 
-// foreign reports whether somebody else has made a phone of a number.
+// staleWait is how long a phone may stay that the file has no more, once it was read again.
+const staleWait = 500 * time.Millisecond
+
+// foreign reports whether somebody else has made a phone of a number. One that is in no file of ours may still be there because nobody
+// came to have the file read.
 func (d *Directory) foreign(ctx context.Context, p plant, n Exten) (bool, error) {
 	if err := d.ready(ctx, p); err != nil {
 		return false, err
@@ -191,7 +195,15 @@ func (d *Directory) foreign(ctx context.Context, p plant, n Exten) (bool, error)
 	if err != nil || c != nil {
 		return c != nil, err
 	}
-	return d.present(ctx, p.tech, n)
+	if there, err := d.present(ctx, p.tech, n); !there || err != nil {
+		return there, err
+	}
+	err = d.load(ctx, p, n, staleWait, d.absent(p, n))
+	var stays *RefusedError
+	if errors.As(err, &stays) {
+		return true, nil
+	}
+	return false, err
 }
 
 // say logs something about a number once.
