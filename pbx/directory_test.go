@@ -40,7 +40,6 @@ func newDirectoryRig(t *testing.T, path string) *directoryRig {
 		s.List(a, "will follow", list, "EndpointListComplete")
 	})
 	f.Handle("DBGetTree", func(s *amitest.Session, a ami.Action) { s.List(a, "Result will follow", nil, "DBGetTreeComplete") })
-	f.Handle("DBGet", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Error", "Message", "Database entry not found") })
 	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
 		if !x.plan.Command(s, a) {
 			s.Respond(a, "Success", "Message", "Command output follows", "Output", "    cdr_manager")

@@ -36,6 +36,7 @@ func (s *Server) ServePhones(files *Files, hand ...string) *Phones {
 	s.Handle("PJSIPShowEndpoint", p.show)
 	s.Handle("DBPut", p.forward)
 	s.Handle("DBDel", p.forward)
+	s.Handle("DBGet", func(s *Session, a ami.Action) { s.Respond(a, "Error", "Message", "Database entry not found") })
 	return p
 }
 
