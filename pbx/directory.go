@@ -30,8 +30,9 @@ type Directory struct {
 	turn  chan struct{} // one change at a time: Asterisk reads and writes a whole file for each
 	wake  chan struct{} // capacity 1: a comparison is due
 
-	mu   sync.Mutex // guards all below
-	told map[string]bool
+	mu      sync.Mutex // guards all below
+	told    map[string]bool
+	doubted map[Exten]bool
 }
 
 // NewDirectory makes a Directory and its tables. It starts nothing.
@@ -40,7 +41,8 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 		return nil, err
 	}
 	return &Directory{
-		sw: o.Switch, store: o.Store, log: o.Logger, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), told: map[string]bool{},
+		sw: o.Switch, store: o.Store, log: o.Logger, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		told: map[string]bool{}, doubted: map[Exten]bool{},
 	}, nil
 }
 
@@ -60,8 +62,25 @@ func (d *Directory) begin(ctx context.Context) (end func(), err error) {
 	}
 }
 
-// doubt notes that Asterisk may have what the table has not, or the other way round.
-func (d *Directory) doubt() { poke(d.wake) }
+// doubt notes that Asterisk may have of a line what the table has not, or the other way round.
+func (d *Directory) doubt(n Exten) {
+	d.mu.Lock()
+	d.doubted[n] = true
+	d.mu.Unlock()
+	poke(d.wake)
+}
+
+func (d *Directory) isDoubted(n Exten) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.doubted[n]
+}
+
+func (d *Directory) trust(n Exten) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.doubted, n)
+}
 
 // Lines returns the extensions that were made here, in the order of their numbers. It needs no Asterisk.
 func (d *Directory) Lines(ctx context.Context) ([]Line, error) {
@@ -103,7 +122,7 @@ func (d *Directory) AddLine(ctx context.Context, l Line) error {
 	l.UUID, l.Created = newUUID(), time.Now()
 	l.Updated = l.Created
 	if err := d.insertLine(ctx, l); err != nil {
-		d.doubt()
+		d.doubt(l.Exten)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changePatience)
@@ -179,11 +198,11 @@ func (d *Directory) forward(ctx context.Context, l Line) error {
 // undoAdd takes a line out again that could not be made, and returns why. Where that is not learnt either, the next comparison does it.
 func (d *Directory) undoAdd(ctx context.Context, p plant, l Line, why error) error {
 	if errors.Is(why, ErrUnknown) || errors.Is(why, ErrOffline) {
-		d.doubt()
+		d.doubt(l.Exten)
 		return fmt.Errorf("%w: %w", ErrUnknown, why)
 	}
 	if err := d.uproot(ctx, p, l); err != nil {
-		d.doubt()
+		d.doubt(l.Exten)
 		return fmt.Errorf("%w: %w, and it could not be taken back: %w", ErrUnknown, why, err)
 	}
 	return why
@@ -259,7 +278,7 @@ func (d *Directory) SetLine(ctx context.Context, l Line) error {
 			return err
 		}
 	}
-	d.doubt()
+	d.doubt(l.Exten)
 	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
@@ -320,7 +339,7 @@ func (d *Directory) RemoveLine(ctx context.Context, n Exten) error {
 		return err
 	}
 	if err := d.uproot(ctx, p, l); err != nil {
-		d.doubt()
+		d.doubt(n)
 		if errors.Is(err, ErrOffline) {
 			err = fmt.Errorf("%w: %w", ErrUnknown, err)
 		}

@@ -138,7 +138,6 @@ func (d *Directory) RemoveGroup(ctx context.Context, k string) error {
 	defer cancel()
 	if g.Made {
 		if err := d.drain(ctx, k); err != nil {
-			d.doubt()
 			return err
 		}
 	}

@@ -150,36 +150,48 @@ func (d *Directory) compare(ctx context.Context, p plant, lines []Line) error {
 }
 
 func (d *Directory) compareLine(ctx context.Context, p plant, l Line, c category, pending bool) error {
-	switch {
-	case pending:
+	if pending {
 		d.log.InfoContext(ctx, "extension whose making was not completed is taken out", "extension", l.Exten)
 		return d.uproot(ctx, p, l)
-	case p.same(c, l):
+	}
+	doubted := d.isDoubted(l.Exten)
+	if !p.same(c, l) {
+		if ok, err := d.plantAgain(ctx, p, l, p.made(c, l)); !ok || err != nil {
+			return err
+		}
+	} else if !doubted {
 		return nil
 	}
-	replace := p.made(c, l)
+	if err := d.connect(ctx, p, l); err != nil {
+		return err
+	}
+	if doubted || l.Transfer != "" {
+		if err := d.forward(ctx, l); err != nil {
+			return err
+		}
+	}
+	d.trust(l.Exten)
+	return nil
+}
+
+// plantAgain writes a line that Asterisk has not, or has otherwise; false when somebody else has made a phone of that number.
+func (d *Directory) plantAgain(ctx context.Context, p plant, l Line, replace bool) (bool, error) {
 	if !replace {
 		foreign, err := d.foreign(ctx, p, l.Exten)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if foreign {
 			d.say(ctx, slog.LevelWarn, "asterisk has an extension of that number which was not made here, it is left alone", string(l.Exten))
-			return nil
+			return false, nil
 		}
 	}
 	d.log.InfoContext(ctx, "extension is made again in asterisk", "extension", l.Exten)
 	l.revision++
 	if err := d.write(ctx, p, l, replace); err != nil {
-		return err
+		return false, err
 	}
-	if err := d.updateLine(ctx, l); err != nil {
-		return err
-	}
-	if err := d.connect(ctx, p, l); err != nil || l.Transfer == "" {
-		return err
-	}
-	return d.forward(ctx, l)
+	return true, d.updateLine(ctx, l)
 }
 
 // staleWait is how long a phone may stay that the file has no more, once it was read again.

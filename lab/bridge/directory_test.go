@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,12 +225,14 @@ func (b *olaBench) vanishes(other *phone.Phone) {
 	if got := b.listed("821"); got != "none" {
 		b.Errorf("after a reload the first dialect has 821 as %s", got)
 	}
+	n, looks, others := b.statesTold("821"), b.metric("dialbridge_resyncs_total"), b.statesTold("801")
 	b.cli("core reload")
-	b.eventually("no more states of a phone that is no more", func() bool {
-		n := b.statesTold("821")
-		b.does("queues/agent-login", "login extension success", "extension", "801", "queue", "631")
-		return n == b.statesTold("821")
-	})
+	b.eventually("another look at Asterisk", func() bool { return b.metric("dialbridge_resyncs_total") != looks })
+	b.must(other.Unregister(b.ctx))
+	b.eventually("the state of another phone", func() bool { return b.statesTold("801") > others })
+	if again := b.statesTold("821"); again != n {
+		b.Errorf("%d states of a phone that is no more", again-n)
+	}
 }
 
 // passwords that a configuration file, the manager interface or a phone could take for something else.
@@ -355,6 +359,37 @@ func TestDirectoryMends(t *testing.T) {
 		b.post("extensions/insert", `{"code":503,"result":"Asterisk is not connected, try again"}`, "extn", "823", "extnPwd", "x", "context", "from-internal", "name", "823")
 		if _, body, _ := b.ask(http.MethodGet, "/api/ola/extensions/detail"); !strings.Contains(body, `"nbr":"822"`) {
 			t.Errorf("without Asterisk: %s", body)
+		}
+	})
+}
+
+// TestDirectoryPrivileges: with the lines of the README the daemon may make extensions; without the class config it says so, and check
+// names what lacks.
+func TestDirectoryPrivileges(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		l := lab.ForTest(t, version, lab.Options{})
+		b := &olaBench{bench: &bench{T: t, ctx: t.Context(), lab: l}}
+		const read = "[%]\nsecret = modest-secret\nread = system,call,agent,user,dtmf,reporting,cdr,dialplan\nwrite = "
+		b.allow(strings.Replace(read, "%", "readme", 1) + "system,call,agent,user,config,command,reporting,originate")
+		b.allow(strings.Replace(read, "%", "modest", 1) + "system,call,agent,user,command,reporting,originate")
+		for user, want := range map[string]struct{ insert, check string }{
+			"readme": {olaOK, "ok    extensions      can be made by the API, in " + map[string]string{"16": "sip.conf", "22": "pjsip_wizard.conf"}[version]},
+			"modest": {`{"code":500,"result":"the manager user of Asterisk lacks the privilege"}`, "note  extensions      cannot be made by the API: the manager user may not "},
+		} {
+			var err error
+			b.d, err = bridge.Start(b.within(startTime), l, bridge.Options{Binary: binary, Dir: t.TempDir(), Username: user, Secret: "modest-secret"})
+			b.must(err)
+			b.login()
+			b.post("extensions/insert", want.insert, "extn", "829", "extnPwd", "x", "context", "from-internal", "name", "829")
+			if want.insert == olaOK {
+				b.registers("829", "x")
+				b.post("extensions/delete", olaOK, "extn", "829")
+			}
+			out, _ := exec.CommandContext(b.ctx, binary, "check", "--config", b.d.Config).Output() // recordings may lack
+			if !strings.Contains(string(out), want.check) {
+				t.Errorf("check:\n%s\nwant %q", out, want.check)
+			}
+			b.must(b.d.Stop())
 		}
 	})
 }
