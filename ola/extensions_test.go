@@ -21,11 +21,15 @@ func TestDirectoryWithoutAsterisk(t *testing.T) {
 	r.fake.Refuse()
 	r.fake.Drop()
 	r.until("the loss of the link", func() bool { return !r.sw.Status().Complete })
-	for _, path := range []string{insert820, "/api/ola/extensions/update?extn=820", "/api/ola/extensions/delete?extn=820", "/api/ola/dicts/insert?k=out&v=x", "/api/ola/dicts/delete?k=from-internal"} {
+	for _, path := range []string{
+		insert820, "/api/ola/extensions/update?extn=820", "/api/ola/extensions/delete?extn=820", "/api/ola/dicts/insert?k=out&v=x",
+		"/api/ola/dicts/delete?k=from-internal",
+	} {
 		r.expect(503, "Asterisk is not connected, try again", http.MethodPost, path, "")
 	}
 	for _, path := range []string{"/api/ola/extensions/detail", "/api/ola/dicts/agent_detail/from-internal"} {
-		if w := r.request(http.MethodGet, path, ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"nbr":"820"`) || w.Header().Get("Cache-Control") != "no-store" {
+		w := r.request(http.MethodGet, path, "")
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"nbr":"820"`) || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}

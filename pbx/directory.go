@@ -217,7 +217,8 @@ func (d *Directory) uproot(ctx context.Context, p plant, l Line) error {
 	if err := d.disconnect(ctx, l.Exten); err != nil { // first: Asterisk tells the state of a hint that is removed
 		return err
 	}
-	if p.made(c, l) {
+	made := p.made(c, l)
+	if made {
 		if err := d.erase(ctx, p, l.Exten); err != nil {
 			return err
 		}
@@ -233,12 +234,24 @@ func (d *Directory) uproot(ctx context.Context, p plant, l Line) error {
 	if err != nil {
 		return err
 	}
-	return d.deleteLine(ctx, l)
+	if err := d.deleteLine(ctx, l); err != nil || !made || foreign {
+		return err
+	}
+	d.awaitGone(ctx, p.tech+"/"+string(l.Exten), l.Exten)
+	return nil
 }
 
 // awaitPhone waits until the picture has a phone, so that who asks next is told of it; after a while it need not.
 func (d *Directory) awaitPhone(ctx context.Context, device string, n Exten) {
 	d.sw.awaitFor(ctx, confirmPatience, func(st *state) bool { x := st.extens[n]; return x != nil && x.device == device })
+}
+
+// awaitGone waits until the picture has a phone no more.
+func (d *Directory) awaitGone(ctx context.Context, device string, n Exten) {
+	d.sw.forgetDevice(device)
+	poke(d.sw.asks)
+	d.sw.awaitFor(ctx, confirmPatience, func(st *state) bool { return st.extens[n] == nil })
+	d.sw.forgetDevice(device) // a look that was under way may still have had it
 }
 
 // SetLine replaces all that belongs to an extension that was made here. An empty password and an empty context stay as they are, an empty
@@ -345,10 +358,6 @@ func (d *Directory) RemoveLine(ctx context.Context, n Exten) error {
 		}
 		return err
 	}
-	d.sw.forgetDevice(p.tech + "/" + string(n))
-	poke(d.sw.asks)
-	d.sw.awaitFor(ctx, confirmPatience, func(st *state) bool { return st.extens[n] == nil })
-	d.sw.forgetDevice(p.tech + "/" + string(n)) // a look that was under way may still have had it
 	return nil
 }
 
@@ -413,7 +422,8 @@ func (d *Directory) lines(ctx context.Context, where string, args ...any) (list 
 		FROM pbx_directory WHERE `+where+` ORDER BY length(number), number`, func(row *sql.Rows) error {
 		var l Line
 		var created, updated int64
-		err := row.Scan(&l.Exten, &l.UUID, &l.Name, &l.Password, &l.Context, &l.Transfer, &l.AutoLogin, &l.AutoReady, &l.revision, &created, &updated)
+		err := row.Scan(&l.Exten, &l.UUID, &l.Name, &l.Password, &l.Context, &l.Transfer, &l.AutoLogin, &l.AutoReady,
+			&l.revision, &created, &updated)
 		l.Created, l.Updated = ofMicros(created), ofMicros(updated)
 		list = append(list, l)
 		return err
@@ -437,7 +447,8 @@ func (d *Directory) exec(ctx context.Context, query string, args ...any) error {
 }
 
 func (d *Directory) insertLine(ctx context.Context, l Line) error {
-	return d.exec(ctx, `INSERT INTO pbx_directory (number, uuid, name, password, context, transfer, auto_login, auto_ready, made, revision, created, updated)
+	return d.exec(ctx, `INSERT INTO pbx_directory
+		(number, uuid, name, password, context, transfer, auto_login, auto_ready, made, revision, created, updated)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
 		l.Exten, l.UUID, l.Name, l.Password, l.Context, l.Transfer, l.AutoLogin, l.AutoReady, l.revision, micros(l.Created), micros(l.Updated))
 }

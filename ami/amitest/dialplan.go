@@ -123,7 +123,8 @@ func (d *Dialplan) show(s *Session, a ami.Action) {
 	for _, name := range contexts {
 		for _, x := range d.steps[name] {
 			if exten == "" || x.exten == exten {
-				items = append(items, NewEvent("ListDialplan", "Context", name, "Extension", x.exten, "Priority", x.priority, "Application", x.app, "AppData", x.data))
+				items = append(items, NewEvent("ListDialplan", "Context", name, "Extension", x.exten, "Priority", x.priority,
+					"Application", x.app, "AppData", x.data))
 			}
 		}
 		for _, inner := range d.include[name] {

@@ -3,6 +3,7 @@ package amitest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -165,7 +166,7 @@ func (f *Files) update(s *Session, a ami.Action) {
 		case verb == "DelCat":
 			list = without(list, name)
 		case verb == "Append": // of a leading > Asterisk makes an arrow
-			list[at].lines = append(list[at].lines[:len(list[at].lines):len(list[at].lines)], ami.Field{Name: step("Var"), Value: strings.TrimPrefix(step("Value"), ">")})
+			list[at].lines = append(slices.Clip(list[at].lines), ami.Field{Name: step("Var"), Value: strings.TrimPrefix(step("Value"), ">")})
 		default:
 			s.Respond(a, "Error", "Message", "Unknown action command")
 			return
