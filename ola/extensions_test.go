@@ -45,7 +45,7 @@ func TestDirectoryInTrouble(t *testing.T) {
 	update := r.fake.HandlerOf("UpdateConfig")
 	r.fake.Handle("UpdateConfig", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Error", "Message", "Permission denied") })
 	r.expect(500, "the manager user of Asterisk lacks the privilege", http.MethodPost, insert820, "")
-	r.fake.Handle("UpdateConfig", func(s *amitest.Session, a ami.Action) { update(s, a); s.Hangup() })
+	r.fake.Handle("UpdateConfig", func(s *amitest.Session, a ami.Action) { s.Close(); update(s, a) })
 	r.expect(504, "the outcome is unknown, do not repeat blindly", http.MethodPost, insert820, "")
 	r.fake.Handle("UpdateConfig", update)
 	r.until("the extension to be taken out", func() bool { return len(r.fake.files.Categories(amitest.WizardFile)) == 0 })

@@ -254,16 +254,18 @@ func TestUnknownOutcome(t *testing.T) {
 					t.Parallel()
 					x := newDirectoryRig(t, filepath.Join(t.TempDir(), "a.db"))
 					x.must(x.d.AddLine(context.Background(), line821()))
-					h := x.fake.HandlerOf(action)
+					h, happened := x.fake.HandlerOf(action), make(chan struct{}, 10)
 					x.fake.Handle(action, func(s *amitest.Session, a ami.Action) {
+						s.Close() // the answer is lost
 						if done {
 							h(s, a)
 						}
-						s.Hangup()
+						happened <- struct{}{}
 					})
 					if err := verb(x.d); !errors.Is(err, ErrUnknown) {
 						t.Errorf("%v, want ErrUnknown", err)
 					}
+					<-happened
 					x.fake.Handle(action, h)
 					x.fake.WaitLogins(2)
 					x.await(func(*state) bool { return x.sw.synced })
