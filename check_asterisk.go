@@ -24,7 +24,9 @@ var (
 		"DialplanExtensionAdd", "Setvar", "GetConfig"}
 	// conferenceActions are needed for conferences alone; most of them are there when app_confbridge is.
 	conferenceActions = []string{"DialplanExtensionRemove", "ShowDialPlan", "ConfbridgeListRooms", "ConfbridgeList", "ConfbridgeKick", "ConfbridgeMute", "ConfbridgeUnmute"}
-	neededClasses     = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
+	// phoneActions are those by which extensions are made, which most do not need.
+	phoneActions  = []string{"CreateConfig", "UpdateConfig", "Reload", "DialplanExtensionRemove", "ShowDialPlan"}
+	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 
 // managerLines are the lines of manager.conf that give the daemon what it needs.
@@ -104,7 +106,7 @@ func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message)
 	c.actions(ctx, client)
 	c.timestamps(ctx, client)
 	c.classes(ctx, client)
-	c.drivers(ctx, client)
+	c.phones(ctx, client, c.drivers(ctx, client))
 	c.cdrs(ctx, client)
 }
 
@@ -206,8 +208,7 @@ func (c *checkup) classes(ctx context.Context, client *ami.Client) {
 	c.good("events", "all events that are needed are sent")
 }
 
-func (c *checkup) drivers(ctx context.Context, client *ami.Client) {
-	var found []string
+func (c *checkup) drivers(ctx context.Context, client *ami.Client) (found []string) {
 	for _, d := range []struct{ name, module string }{{"PJSIP", "chan_pjsip.so"}, {"SIP", "chan_sip.so"}} {
 		_, err := client.Do(ctx, ami.NewAction("ModuleCheck", "Module", d.module))
 		var refused *ami.ResponseError
@@ -216,14 +217,44 @@ func (c *checkup) drivers(ctx context.Context, client *ami.Client) {
 			found = append(found, d.name)
 		case !errors.As(err, &refused) || errors.Is(err, ami.ErrPermission):
 			c.note("drivers", "cannot be asked: "+err.Error())
-			return
+			return nil
 		}
 	}
 	if len(found) == 0 {
 		c.bad("drivers", "neither chan_pjsip nor chan_sip is loaded")
-		return
+		return nil
 	}
 	c.good("drivers", strings.Join(found, ", "))
+	return found
+}
+
+// phones tells whether extensions can be made from here: a dialect offers it, and nothing else needs it.
+func (c *checkup) phones(ctx context.Context, client *ami.Client, drivers []string) {
+	m, err := client.Do(ctx, ami.NewAction("ListCommands"))
+	if err != nil || len(drivers) == 0 {
+		return // which was told above
+	}
+	var missing []string
+	for _, a := range phoneActions {
+		if _, ok := m.Lookup(a); !ok {
+			missing = append(missing, a)
+		}
+	}
+	if len(missing) > 0 {
+		c.note("extensions", "cannot be made by the API: the manager user may not "+strings.Join(missing, ", "), c.managerLines()...)
+		return
+	}
+	file := "sip.conf"
+	if slices.Contains(drivers, "PJSIP") {
+		file = "pjsip_wizard.conf"
+		const module = "res_pjsip_config_wizard.so"
+		if _, err := client.Do(ctx, ami.NewAction("ModuleCheck", "Module", module)); err != nil {
+			c.note("extensions", "cannot be made by the API: asterisk has not loaded "+module, "in modules.conf:  load = "+module,
+				"then:             asterisk -rx 'module load "+module+"'")
+			return
+		}
+	}
+	c.good("extensions", "can be made by the API, in "+file)
 }
 
 func (c *checkup) cdrs(ctx context.Context, client *ami.Client) {

@@ -44,6 +44,7 @@ type daemon struct {
 	numbers  *blacklist.Numbers
 	api      *coocenter.API
 	ola      *ola.API
+	dir      *pbx.Directory
 	console  *console.API
 	server   *httpd.Server
 	failures *httpd.Limiter
@@ -72,6 +73,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		Client: d.client, Store: d.db, Rules: pbxRules(d.cfg), Keep: d.cfg.Store.Keep, CDRCSV: d.cfg.Calls.CDRCSV,
 		Barred: blacklist.Barred(d.db), Logger: d.log,
 	}); err != nil {
+		return err
+	}
+	if d.dir, err = pbx.NewDirectory(ctx, pbx.DirectoryOptions{Switch: d.sw, Store: d.db, Logger: d.log}); err != nil {
 		return err
 	}
 	if d.outbox, err = webhook.NewOutbox(ctx, d.db, webhook.OutboxOptions{Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {
@@ -114,7 +118,9 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 	if drawn != "" {
 		d.log.Warn("user admin was made with a password of its own, which is shown this once; [general] admin_password sets another one", "user", "admin", "password", drawn)
 	}
-	d.ola = ola.NewAPI(ola.APIOptions{Switch: d.sw, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log})
+	d.ola = ola.NewAPI(ola.APIOptions{
+		Switch: d.sw, Directory: d.dir, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
+	})
 	d.ola.Mount(d.server)
 	return nil
 }
@@ -126,6 +132,7 @@ func (d *daemon) start() *lineup {
 		&part{name: "http", run: d.server.Run},
 		&part{name: "sockets", run: d.ola.Run},
 		&part{name: "blacklist", run: d.numbers.Run},
+		&part{name: "directory", run: d.dir.Run},
 		&part{name: "asterisk", run: d.client.Run},
 		&part{name: "switch", run: d.sw.Run, drain: true},
 		&part{name: "events", run: d.events.Run, drain: true, after: d.sw.Settle},

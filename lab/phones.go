@@ -26,7 +26,26 @@ func (l *Lab) Trunk(ctx context.Context) (*phone.Phone, error) {
 	return l.telephone(ctx, phone.Config{Server: l.SIPAddress, BindIP: l.TrunkIP, User: "trunk", Tone: 600, Logger: l.log})
 }
 
+// Telephone makes the telephone of an extension that the configuration does not have, and closes it with the lab. It is not
+// registered. user is who it says it is when it is challenged.
+func (l *Lab) Telephone(ctx context.Context, exten, user, password string) (*phone.Phone, error) {
+	return l.unregistered(ctx, phone.Config{
+		Server: l.SIPAddress, BindIP: l.host(200), User: exten, AuthUser: user, Password: password, Name: "Phone " + exten, Tone: 400, Logger: l.log,
+	})
+}
+
 func (l *Lab) telephone(ctx context.Context, config phone.Config) (*phone.Phone, error) {
+	p, err := l.unregistered(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Register(ctx); err != nil {
+		return nil, fmt.Errorf("lab: telephone %s: %w", config.User, err)
+	}
+	return p, nil
+}
+
+func (l *Lab) unregistered(ctx context.Context, config phone.Config) (*phone.Phone, error) {
 	p, err := phone.New(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("lab: telephone %s: %w", config.User, err)
@@ -41,9 +60,6 @@ func (l *Lab) telephone(ctx context.Context, config phone.Config) (*phone.Phone,
 	if closed {
 		_ = p.Close()
 		return nil, fmt.Errorf("lab: telephone %s: %w", config.User, ErrStopped)
-	}
-	if err := p.Register(ctx); err != nil {
-		return nil, fmt.Errorf("lab: telephone %s: %w", config.User, err)
 	}
 	return p, nil
 }

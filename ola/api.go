@@ -33,29 +33,33 @@ type Rules struct {
 
 // APIOptions are the parts that the dialect's requests need.
 type APIOptions struct {
-	Switch   *pbx.Switch
-	Users    *pbx.Users
-	Numbers  *blacklist.Numbers
-	Failures *httpd.Limiter // failed log-ins by address, shared by all dialects
-	Rules    Rules
-	Logger   *slog.Logger
+	Switch    *pbx.Switch
+	Directory *pbx.Directory
+	Users     *pbx.Users
+	Numbers   *blacklist.Numbers
+	Failures  *httpd.Limiter // failed log-ins by address, shared by all dialects
+	Rules     Rules
+	Logger    *slog.Logger
 }
 
 // API answers the dialect's requests.
 type API struct {
-	sw       *pbx.Switch
-	users    *pbx.Users
-	numbers  *blacklist.Numbers
-	failures *httpd.Limiter
-	log      *slog.Logger
-	tokens   *tokens
-	sockets  *Sockets
-	rules    atomic.Pointer[Rules]
+	sw        *pbx.Switch
+	directory *pbx.Directory
+	users     *pbx.Users
+	numbers   *blacklist.Numbers
+	failures  *httpd.Limiter
+	log       *slog.Logger
+	tokens    *tokens
+	sockets   *Sockets
+	rules     atomic.Pointer[Rules]
 }
 
 // NewAPI makes the dialect's routes.
 func NewAPI(o APIOptions) *API {
-	a := &API{sw: o.Switch, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens()}
+	a := &API{
+		sw: o.Switch, directory: o.Directory, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens(),
+	}
 	a.rules.Store(&o.Rules)
 	a.sockets = newSockets(o.Switch, a.rules.Load, o.Logger)
 	return a
@@ -108,6 +112,16 @@ func (a *API) routes() []route {
 		{put, "/api/ola/agents/:extn/unhold", a.unhold},
 		{get, "/api/ola/agents", a.agents},
 		{get, "/api/ola/agents/:extn", a.agents},
+		{post, "/api/ola/extensions/insert", a.insertExtension},
+		{post, "/api/ola/extensions/delete", a.deleteExtension},
+		{post, "/api/ola/extensions/update", a.updateExtension},
+		{get, "/api/ola/extensions/detail", a.extensions},
+		{get, "/api/ola/extensions_detail", a.extensions},
+		{post, "/api/ola/dicts/insert", a.insertGroup},
+		{post, "/api/ola/dicts/delete", a.deleteGroup},
+		{post, "/api/ola/dicts/update", a.updateGroup},
+		{get, "/api/ola/dicts/detail", a.groups},
+		{get, "/api/ola/dicts/agent_detail/:k", a.groupExtensions},
 		{get, "/api/ola/all_queues", a.allQueues},
 		{get, "/api/ola/queues/:uuid/get_callers", a.callers},
 		{post, "/api/special_phone/insert", a.insertPhone},
@@ -127,10 +141,6 @@ func (a *API) routes() []route {
 // later lists the endpoints of the document that are not there yet: they answer 501, and README.md names them.
 func later() (list []route) {
 	for _, r := range []string{
-		"POST /api/ola/extensions/insert", "POST /api/ola/extensions/delete", "POST /api/ola/extensions/update",
-		"GET /api/ola/extensions/detail", "GET /api/ola/extensions_detail",
-		"POST /api/ola/dicts/insert", "POST /api/ola/dicts/delete", "POST /api/ola/dicts/update", "GET /api/ola/dicts/detail",
-		"GET /api/ola/dicts/agent_detail/:k",
 		"GET /api/ola/gateway_groups", "GET /api/ola/ivr_flows",
 		"PUT /api/ola/groupCall", "PUT /api/ola/makeCall",
 	} {

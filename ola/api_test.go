@@ -285,6 +285,7 @@ func TestPayloads(t *testing.T) {
 	rules := Rules{PrivateAnswer: "answered", AfterWork: 5 * time.Second, Location: time.UTC}
 	phone := pbx.Registration{Address: "182.138.88.98", Reachable: pbx.Reachable}
 	call := pbx.AgentCall{Channel: "1595485250.7", Outbound: true, Number: "13812345678", Trunk: "telecom", Picked: true}
+	sampled := samples()
 	talks := call
 	talks.Outbound, talks.Answered = false, at.Add(9*time.Second)
 	for name, payload := range map[string]any{
@@ -315,6 +316,9 @@ func TestPayloads(t *testing.T) {
 		},
 		"conference-saved": savedReply{Code: 200, Result: textSuccess, ConfUUID: "d2b8fb86-ff85-11ed-a941-000c29147fde", Nbr: "300942914"},
 	} {
+		sampled[name] = payload
+	}
+	for name, payload := range sampled {
 		body, err := json.MarshalIndent(payload, "", "  ")
 		if err != nil {
 			t.Fatal(err)

@@ -16,19 +16,6 @@ import (
 
 // handleConferences lets a fake have the contexts from-internal and out, and conferences whose members do as they are told.
 func (f *asterisk) handleConferences() {
-	for _, action := range []string{"DialplanExtensionAdd", "DialplanExtensionRemove"} {
-		f.Handle(action, func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "Message", "Done") })
-	}
-	f.Handle("ShowDialPlan", func(s *amitest.Session, a ami.Action) {
-		what := "context " + a.Get("Context")
-		if slices.Contains([]string{"from-internal", "out"}, a.Get("Context")) {
-			what = "extension " + a.Get("Extension") + "@" + a.Get("Context")
-		}
-		s.Respond(a, "Error", "Message", "Did not find "+what)
-	})
-	f.Handle("Getvar", func(s *amitest.Session, a ami.Action) {
-		s.Respond(a, "Success", "Variable", a.Get("Variable"), "Value", "1")
-	})
 	f.Handle("ConfbridgeListRooms", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Error", "Message", "No active conferences.") })
 	for action, event := range map[string]string{"ConfbridgeKick": "ConfbridgeLeave", "ConfbridgeMute": "ConfbridgeMute", "ConfbridgeUnmute": "ConfbridgeUnmute"} {
 		f.Handle(action, func(s *amitest.Session, a ami.Action) {

@@ -42,6 +42,7 @@ func done(c echo.Context) error {
 // fields are the dialect's names of what the core calls otherwise.
 var fields = map[string]string{
 	"extension": "extn", "src": "extn", "queue": "queue", "callerid": "extn", "dst": "destNumber", "remark": "other_str", "number": "phone",
+	"password": "extnPwd", "transfer": "transfer_phone",
 }
 
 func nameOf(field string) string { return cmp.Or(fields[field], field) }
@@ -51,6 +52,7 @@ func failure(err error) error {
 	var invalid *pbx.InvalidError
 	var barred *pbx.BarredError
 	var refused *pbx.RefusedError
+	var lacks *pbx.LackError
 	e := &httpd.Error{Status: http.StatusInternalServerError, Message: "internal error", Err: err}
 	for _, known := range []struct {
 		is      error
@@ -60,6 +62,7 @@ func failure(err error) error {
 		{pbx.ErrSignedOut, http.StatusNotFound, textSignedOut},
 		{pbx.ErrEngaged, http.StatusConflict, "agent is busy"},
 		{pbx.ErrNotRegistered, http.StatusConflict, "extension is not registered"},
+		{pbx.ErrUnknown, http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"}, // whatever else is told with it
 		{pbx.ErrNoCall, http.StatusNotFound, textNoCall},
 		{pbx.ErrNoQueue, http.StatusNotFound, "queue not found"},
 		{pbx.ErrState, http.StatusConflict, "the call is not in a state for this"},
@@ -69,8 +72,11 @@ func failure(err error) error {
 		{pbx.ErrConferenceFull, http.StatusConflict, "conference is full"},
 		{pbx.ErrTooMany, http.StatusConflict, "too many conferences"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
+		{pbx.ErrNoGroup, http.StatusNotFound, textNotFound},
+		{pbx.ErrExists, http.StatusConflict, "already exists"},
+		{pbx.ErrForeign, http.StatusConflict, "made by hand in Asterisk, not changed here"},
+		{pbx.ErrInUse, http.StatusConflict, "in use"},
 		{pbx.ErrOffline, http.StatusServiceUnavailable, "Asterisk is not connected, try again"},
-		{pbx.ErrUnknown, http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"},
 		{pbx.ErrForbidden, http.StatusInternalServerError, "the manager user of Asterisk lacks the privilege"},
 	} {
 		if errors.Is(err, known.is) {
@@ -83,6 +89,8 @@ func failure(err error) error {
 		e.Status, e.Message = http.StatusBadRequest, nameOf(invalid.Field)+": "+invalid.Reason
 	case errors.As(err, &barred):
 		e.Status, e.Message = http.StatusForbidden, nameOf(barred.Field)+": number is on the black list"
+	case errors.As(err, &lacks):
+		e.Status, e.Message = http.StatusNotImplemented, lacks.Error()
 	case errors.As(err, &refused):
 		e.Message = refused.Text
 	}

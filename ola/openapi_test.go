@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/dialbridge/dialbridge/blacklist"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // wildcards turns the router's spelling of a path into the document's.
@@ -117,6 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			query = "?phone=13678267674&special_flag=2"
 			r.must(r.numbers.Add(t.Context(), "13678267674", blacklist.Inbound, ""))
 		}
+		query += r.prepare(path)
 		w := r.request(method, path+query, "")
 		schema := o.Responses.Value("200").Value.Content.Get("application/json").Schema.Value
 		var value any
@@ -128,6 +130,37 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			t.Errorf("%s: id %q, summary %q, security %v", name, o.OperationID, o.Summary, o.Security)
 		}
 	}
+}
+
+// prepare makes what a request about extensions and outbound groups needs to succeed, and returns its parameters.
+func (r *rig) prepare(path string) string {
+	r.t.Helper()
+	ctx := r.t.Context()
+	if !strings.HasPrefix(path, "/api/ola/extensions") && !strings.HasPrefix(path, "/api/ola/dicts/") {
+		return ""
+	}
+	_ = r.dir.RemoveLine(ctx, "820")
+	for _, k := range []string{"out", "other"} {
+		_ = r.dir.RemoveGroup(ctx, k)
+	}
+	r.must(r.dir.AddGroup(ctx, pbx.Group{K: "other", Name: "other", HangupDTMF: "0"}))
+	if path != "/api/ola/dicts/insert" {
+		r.must(r.dir.AddGroup(ctx, pbx.Group{K: "out", Name: "Out", HangupDTMF: "0"}))
+	}
+	if path != "/api/ola/extensions/insert" && path != "/api/ola/dicts/insert" {
+		context := "out"
+		if path == "/api/ola/dicts/delete" {
+			context = "other"
+		}
+		r.must(r.dir.AddLine(ctx, pbx.Line{Exten: "820", Password: "x", Context: context}))
+	}
+	switch path {
+	case "/api/ola/dicts/detail":
+		return "?name=Out"
+	case "/api/ola/extensions/insert":
+		return "?extn=820&extnPwd=x&name=820&context=out"
+	}
+	return "?extn=820&k=out&v=Out"
 }
 
 func decode(t *testing.T, body []byte, into any) {

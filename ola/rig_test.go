@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,9 @@ func coreRules() pbx.Rules {
 	}
 }
 
+// byHand are the extensions that are in Asterisk without us.
+var byHand = []string{"808", "809", "810", "811", "812"}
+
 // asterisk is a fake with the extensions 808 to 812: 808 is a static member of queue 630, 809 a paused dynamic one of 630 and 10010,
 // 810 is a member of 10010 and has a call, 811 has no phone and 812 is in no queue. One caller waits in 10010.
 type asterisk struct {
@@ -47,6 +51,10 @@ type asterisk struct {
 	mu     sync.Mutex
 	paused map[string]string            // by queue and interface: why
 	inRoom map[string]map[string]string // by conference: names of channels by Uniqueid
+
+	files  *amitest.Files
+	plan   *amitest.Dialplan
+	phones *amitest.Phones
 }
 
 func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
@@ -55,12 +63,19 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	list := func(action string, items func() []ami.Message) {
 		f.Handle(action, func(s *amitest.Session, a ami.Action) { s.List(a, "will follow", items(), action+"Complete") })
 	}
-	var endpoints, devices []ami.Message
+	f.files, f.plan = f.ServeFiles(amitest.WizardFile), f.ServeDialplan("from-internal", "out")
+	f.phones = f.ServePhones(f.files, byHand...)
+	f.plan.Put("from-internal", "808", "1", "Dial", "PJSIP/808")
+	var devices []ami.Message
 	for _, x := range [][2]string{{"808", "NOT_INUSE"}, {"809", "NOT_INUSE"}, {"810", "INUSE"}, {"811", "UNAVAILABLE"}, {"812", "NOT_INUSE"}} {
-		endpoints = append(endpoints, amitest.NewEvent("EndpointList", "ObjectName", x[0]))
 		devices = append(devices, amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/"+x[0], "State", x[1]))
 	}
-	list("PJSIPShowEndpoints", func() []ami.Message { return endpoints })
+	list("PJSIPShowEndpoints", func() (endpoints []ami.Message) {
+		for _, n := range f.phones.Loaded() {
+			endpoints = append(endpoints, amitest.NewEvent("EndpointList", "ObjectName", n))
+		}
+		return endpoints
+	})
 	list("ExtensionStateList", func() []ami.Message { return nil })
 	list("DeviceStateList", func() []ami.Message { return devices })
 	list("CoreShowChannels", func() []ami.Message {
@@ -77,6 +92,9 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	})
 	f.Handle("CoreSettings", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", "AsteriskVersion", "22.0.0") })
 	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
+		if f.plan.Command(s, a) {
+			return
+		}
 		s.Respond(a, "Success", "Message", "Command output follows", "Output", "    cdr_manager")
 	})
 	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
@@ -86,9 +104,7 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 				"SpyeeChannel", "PJSIP/810-00000002", "SpyeeUniqueid", "1795286308.2")
 		}
 	})
-	for _, done := range []string{"DialplanExtensionAdd", "Setvar"} {
-		f.Handle(done, func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success") })
-	}
+	f.Handle("Setvar", func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success") })
 	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
 		if strings.Contains(a.Get("Channel"), ".c") { // a helper
 			s.Respond(a, "Success", "Message", "Channel Hungup")
@@ -162,8 +178,13 @@ func (f *asterisk) handleQueues() {
 		s.Respond(a, "Success", "Message", "Removed interface from queue")
 		s.Message(f.member("QueueMemberRemoved", a.Get("Queue"), a.Get("Interface")))
 	})
+	made := f.HandlerOf("PJSIPShowEndpoint")
 	f.Handle("PJSIPShowEndpoint", func(s *amitest.Session, a ami.Action) {
 		n := a.Get("Endpoint")
+		if !slices.Contains(byHand, n) {
+			made(s, a)
+			return
+		}
 		s.List(a, "Following are Events for each object associated with the Endpoint", []ami.Message{
 			amitest.NewEvent("AuthDetail", "ObjectName", n, "Username", n, "AuthType", "userpass", "Password", secretOf(n)),
 		}, "EndpointDetailComplete")
@@ -191,6 +212,7 @@ type rig struct {
 	web     http.Handler
 	token   string
 	numbers *blacklist.Numbers
+	dir     *pbx.Directory
 	log     *trial.Log
 	close   func()
 }
@@ -225,6 +247,8 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	client := ami.New(options)
 	r.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Rules: coreRules(), Barred: blacklist.Barred(db), Logger: log})
 	r.must(err)
+	r.dir, err = pbx.NewDirectory(ctx, pbx.DirectoryOptions{Switch: r.sw, Store: db, Logger: log})
+	r.must(err)
 	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: bcrypt.MinCost})
 	r.must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
@@ -232,7 +256,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	numbers, err := blacklist.New(ctx, blacklist.Options{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
 	failures := httpd.NewLimiter(o.limit, time.Minute)
-	r.api = NewAPI(APIOptions{Switch: r.sw, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
+	r.api = NewAPI(APIOptions{Switch: r.sw, Directory: r.dir, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
 	if o.patience != nil {
 		r.api.sockets.limit = *o.patience
 	}
@@ -264,10 +288,12 @@ func (r *rig) start(ctx context.Context, client *ami.Client, numbers *blacklist.
 	stopDB := background(r.db.Run)
 	ended := make(chan error, 1)
 	go func() { ended <- r.sw.Run(ctx) }()
-	stopLink, stopNumbers, stopSockets := background(client.Run), background(numbers.Run), background(r.api.Run)
+	stopLink, stopNumbers := background(client.Run), background(numbers.Run)
+	stopDirectory, stopSockets := background(r.dir.Run), background(r.api.Run)
 	r.close = sync.OnceFunc(func() {
 		stopSockets()
 		stopNumbers()
+		stopDirectory()
 		stopLink()
 		r.must(<-ended)
 		r.sw.Settle()

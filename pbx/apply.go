@@ -274,7 +274,7 @@ func (s *state) extensionStatus(m ami.Message) {
 // a conference or a queue. A removed hint (-1, -2) leaves the extension to its device.
 func (s *state) hinted(m ami.Message) *extension {
 	n, device, status := Exten(m.Get("Exten")), firstDevice(m.Get("Hint")), m.Get("Status")
-	if s.extens[n] == nil && device == "" && !strings.Contains(m.Get("Hint"), "Custom:") {
+	if s.extens[n] == nil && (device == "" && !strings.Contains(m.Get("Hint"), "Custom:") || s.uprooted[device]) {
 		return nil
 	}
 	x := s.exten(n)
@@ -308,7 +308,7 @@ func (s *state) deviceIs(device, to string) *extension {
 	}
 	s.devices[device] = deviceState(to)
 	n := s.rules.extenOf(device)
-	if n == "" || to == "INVALID" {
+	if n == "" || to == "INVALID" || s.uprooted[device] {
 		return nil
 	}
 	x := s.exten(n)

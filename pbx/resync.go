@@ -214,6 +214,7 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 		x.listed = false
 	}
 	for device := range snap.endpoints {
+		delete(s.uprooted, device)
 		if n := s.rules.extenOf(device); n != "" {
 			x := s.exten(n)
 			x.device, x.listed = device, true

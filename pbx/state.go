@@ -118,6 +118,7 @@ type state struct {
 	kept     map[CallID]*keptAccount
 	agents   map[Exten]*agent
 	lines    map[Exten][]*channel // channels of each extension's phone
+	uprooted map[string]bool      // devices that were removed by command and that Asterisk has not listed since
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
 
@@ -173,6 +174,7 @@ func newState(rules *Rules) *state {
 		agents:   map[Exten]*agent{},
 		lines:    map[Exten][]*channel{},
 		restless: map[Exten]bool{},
+		uprooted: map[string]bool{},
 		signing:  map[Exten]int{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},

@@ -176,6 +176,9 @@ func (s *Server) Handle(name string, h Handler) {
 	s.handlers[strings.ToLower(name)] = h
 }
 
+// HandlerOf returns the handler of an action, nil for none, to be put back after a while.
+func (s *Server) HandlerOf(name string) Handler { return s.handler(name) }
+
 // Silent makes the server never answer the action called name.
 func (s *Server) Silent(name string) { s.Handle(name, func(*Session, ami.Action) {}) }
 

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -59,7 +60,7 @@ func (x *exchange) authorised(res *sip.Response) (*sip.Request, error) {
 	}
 	credentials, err := digest.Digest(challenge, digest.Options{
 		Method: string(x.tx.req.Method), URI: x.tx.req.Recipient.String(),
-		Username: x.p.cfg.User, Password: x.p.cfg.Password, Count: 1,
+		Username: cmp.Or(x.p.cfg.AuthUser, x.p.cfg.User), Password: x.p.cfg.Password, Count: 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)

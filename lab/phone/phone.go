@@ -35,6 +35,7 @@ type Config struct {
 	BindIP   string // address of the SIP and RTP sockets
 	Port     int    // SIP port; 0 is any free one
 	User     string // number; user part of From, To and Contact
+	AuthUser string // for digest challenges; empty: User
 	Password string // for digest challenges; empty: a challenge is an error
 	Name     string // display name of the caller
 
