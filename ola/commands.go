@@ -259,7 +259,7 @@ func (s *session) signIn(ctx context.Context, f *frame) (func(), error) {
 	for _, name := range names {
 		queues = append(queues, pbx.QueueName(name))
 	}
-	return nil, s.api.sw.SignIn(ctx, n, queues)
+	return nil, s.api.directory.SignIn(ctx, n, queues)
 }
 
 func (s *session) goBreak(ctx context.Context, f *frame) (func(), error) {

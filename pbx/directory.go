@@ -415,15 +415,20 @@ var directorySchema = []string{
 		created    INTEGER NOT NULL,
 		updated    INTEGER NOT NULL
 	) WITHOUT ROWID`,
+	`ALTER TABLE pbx_directory ADD COLUMN queues TEXT NOT NULL DEFAULT '[]'`, // that it was last signed in to, JSON
 }
 
 func (d *Directory) lines(ctx context.Context, where string, args ...any) (list []Line, err error) {
-	err = sqlite.Each(ctx, d.store.Reader(), `SELECT number, uuid, name, password, context, transfer, auto_login, auto_ready, revision, created, updated
+	err = sqlite.Each(ctx, d.store.Reader(), `SELECT number, uuid, name, password, context, transfer, auto_login, auto_ready, revision, created, updated, queues
 		FROM pbx_directory WHERE `+where+` ORDER BY length(number), number`, func(row *sql.Rows) error {
 		var l Line
 		var created, updated int64
+		var queues string
 		err := row.Scan(&l.Exten, &l.UUID, &l.Name, &l.Password, &l.Context, &l.Transfer, &l.AutoLogin, &l.AutoReady,
-			&l.revision, &created, &updated)
+			&l.revision, &created, &updated, &queues)
+		if err == nil {
+			err = l.readQueues(queues)
+		}
 		l.Created, l.Updated = ofMicros(created), ofMicros(updated)
 		list = append(list, l)
 		return err

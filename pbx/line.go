@@ -38,6 +38,7 @@ type Line struct {
 	Created   time.Time
 	Updated   time.Time
 	revision  int64
+	queues    []QueueName // that it was last signed in to
 }
 
 // String keeps the password out of every text.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,9 @@ type settling struct {
 // Run keeps Asterisk as the table says until ctx ends: after each connection, when the outcome of a change was not learnt, and when the
 // dialplan was emptied. The switch and the store must be run by the caller.
 func (d *Directory) Run(ctx context.Context) error {
+	var greeting sync.WaitGroup
+	greeting.Go(func() { d.greet(ctx) })
+	defer greeting.Wait()
 	s := settling{Directory: d}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

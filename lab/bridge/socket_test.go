@@ -519,3 +519,29 @@ func TestTwoDialectsOneCore(t *testing.T) {
 		s.nothing()
 	})
 }
+
+// TestAutomaticSignIn holds that an extension whose line says so is ready when it has signed in, and is signed in again when its phone
+// comes back.
+func TestAutomaticSignIn(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := directoryBench(t, version, "")
+		b.insert("871", "pass-871", "from-internal", "if_auto_login", "true", "if_auto_ready", "true")
+		p := b.registers("871", "pass-871")
+		b.idle("871")
+		s := b.connect("871", "pass-871")
+		s.does("subscribe", "key", "ola.agent.871")
+		s.told("logout")
+		s.does("login", "queue", "631")
+		s.told("login", "ready")
+		s.does("logout")
+		s.told("logout")
+		b.must(p.Unregister(b.ctx))
+		b.eventually("871 to be away", func() bool { return b.stateOf("871") == "4" })
+		b.must(p.Register(b.ctx))
+		s.told("login", "ready")
+		if out := b.cli("queue show 631"); !strings.Contains(out, b.lab.Tech+"/871") || strings.Contains(out, "paused") {
+			t.Errorf("Asterisk has\n%s", out)
+		}
+		s.nothing()
+	})
+}
