@@ -1,0 +1,153 @@
+package pbx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrLinesBusy says that as many calls go over a trunk group as may: nothing was done.
+var ErrLinesBusy = errors.New("all lines of the trunk group are in use")
+
+// TrunkGroup is a way out of the PBX. One without endpoints leads through the dialplan, as a phone's call does.
+type TrunkGroup struct {
+	Name      string
+	Endpoints []string // take turns: TECH/NAME, or a dial string with {number} in it
+	Count     int      // calls at once
+	CallerID  string   // number shown to who is called over an endpoint, "" = the trunk's own
+}
+
+// errand is what an ordered call is for besides its two numbers; it is kept with the call.
+type errand struct {
+	Group string    `json:"group,omitempty"` // trunk group whose lines it takes
+	Lines int       `json:"lines,omitempty"` // so many
+	Alone bool      `json:"alone,omitempty"` // nobody is the caller: the first channel is that of who was called
+	For   QueueName `json:"for,omitempty"`   // whose agents it is meant for
+}
+
+// TrunkGroups returns the configured trunk groups in their order.
+func (s *Switch) TrunkGroups() []TrunkGroup {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.state.rules.Groups)
+}
+
+// Flows returns the menus that a call can be sent into, in the order of their numbers: those of the rules whose id is a number.
+func (s *Switch) Flows() []Menu {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	seen, list := map[string]bool{}, []Menu{}
+	for _, m := range s.state.rules.Menus {
+		if isNumber(m.ID) && !seen[m.ID] {
+			seen[m.ID] = true
+			_, menu := s.state.rules.flow(m.ID)
+			list = append(list, menu)
+		}
+	}
+	slices.SortFunc(list, func(a, b Menu) int { return number(a.ID) - number(b.ID) })
+	return list
+}
+
+// isNumber reports whether a text is a number below a thousand million, written as a number is.
+func isNumber(text string) bool {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return text != "" && len(text) < 9 && (text == "0" || text[0] != '0')
+}
+
+// flow finds the context of a menu; "" when there is none. Of several the first by name is it.
+func (r *Rules) flow(id string) (context string, menu Menu) {
+	for name, m := range r.Menus {
+		if m.ID == id && (context == "" || name < context) {
+			context, menu = name, m
+		}
+	}
+	return context, menu
+}
+
+// group finds a trunk group; its name is the parameter called field.
+func (r *Rules) group(field, name string) (TrunkGroup, error) {
+	i := slices.IndexFunc(r.Groups, func(g TrunkGroup) bool { return g.Name == name })
+	if i < 0 {
+		return TrunkGroup{}, &MissingError{Field: field}
+	}
+	return r.Groups[i], nil
+}
+
+// route is what Asterisk is to ring for a number.
+type route struct {
+	channel string
+	outside bool // it takes a line of the group
+	routed  bool // through the dialplan, which must have the number
+}
+
+// lineTo finds out how to ring a number: an extension by its phone, any other over the group. What looks like an extension is never
+// sent out, so that a group that leads back into the PBX makes no loop. The caller holds mu.
+func (s *Switch) lineTo(g *TrunkGroup, number string) (route, error) {
+	rules := s.state.rules
+	x := s.state.extens[Exten(number)]
+	switch {
+	case x != nil && x.device != "":
+		if x.state() == Unavailable {
+			return route{}, fmt.Errorf("%w: %s", ErrNotRegistered, number)
+		}
+		return route{channel: rules.withTechnology(x.device)}, nil
+	case !s.state.leadsOut(number, ""):
+		return route{}, fmt.Errorf("%w: extension %s", ErrNotFound, number)
+	case len(g.Endpoints) == 0:
+		return route{channel: "Local/" + number + "@" + rules.Context + "/n", outside: true, routed: true}, nil
+	}
+	return route{channel: s.trunkTo(g, number), outside: true}, nil
+}
+
+// trunkTo is the dial string of a number over the endpoint whose turn it is. The caller holds mu.
+func (s *Switch) trunkTo(g *TrunkGroup, number string) string {
+	turn := s.polled[g.Name]
+	s.polled[g.Name] = turn + 1
+	endpoint := g.Endpoints[turn%uint64(len(g.Endpoints))]
+	tech, name, _ := strings.Cut(endpoint, "/")
+	switch {
+	case strings.Contains(endpoint, "{number}"):
+		return strings.ReplaceAll(endpoint, "{number}", number)
+	case tech == "PJSIP":
+		return tech + "/" + number + "@" + name
+	}
+	return endpoint + "/" + number
+}
+
+// linesOf counts the lines of a trunk group that are in use, or were ordered and are about to be.
+func (s *state) linesOf(group string, now time.Time) (n int) {
+	for _, c := range s.calls {
+		if c.Group == group {
+			n += c.Lines
+		}
+	}
+	for _, o := range s.asked {
+		if o.Group == group && o.fresh(now) {
+			n += o.Lines
+		}
+	}
+	return n
+}
+
+// fresh reports whether an order may still become a call.
+func (o *order) fresh(now time.Time) bool { return now.Sub(o.at) < orderPatience }
+
+// claim notes an order before Asterisk is told, where its group has a line left.
+func (s *Switch) claim(id CallID, o order, g *TrunkGroup) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.synced {
+		return ErrOffline
+	}
+	if err := s.state.roomFor(&o, g); err != nil {
+		return fmt.Errorf("%w: %s", err, g.Name)
+	}
+	s.state.asked[id] = o
+	return nil
+}
