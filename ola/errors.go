@@ -75,6 +75,7 @@ func failureIn(err error, names map[string]string) error {
 		{pbx.ErrConferenceFull, http.StatusConflict, "conference is full"},
 		{pbx.ErrTooMany, http.StatusConflict, "too many conferences"},
 		{pbx.ErrLinesBusy, http.StatusConflict, "all lines of the trunk group are busy"},
+		{pbx.ErrTrunkDown, http.StatusConflict, "no trunk of the group can be reached"},
 		{pbx.ErrManyCampaigns, http.StatusConflict, "too many campaigns run"},
 		{pbx.ErrNoRobot, http.StatusBadRequest, "ai not supported"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},

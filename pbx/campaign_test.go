@@ -68,6 +68,9 @@ func (r *campaignRig) comesTo(id int64, want ...Outcome) (list []CampaignNumber)
 		}
 		var got []Outcome
 		for _, n := range list {
+			if n.Outcome == OutcomeAnswered && n.Ended.IsZero() {
+				n.Outcome = OutcomeTalking
+			}
 			got = append(got, n.Outcome)
 		}
 		if cmp.Equal(want, got) {
@@ -392,6 +395,21 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("turn %d: %+v %v, want %s", i, l, err, want)
 		}
 	}
+	down := func(device, is string, want ...string) {
+		t.Helper()
+		f.Event("DeviceStateChange", "Device", device, "State", is)
+		r.sw.await(t.Context(), func(st *state) bool { return st.devices[device] == deviceState(is) })
+		for _, channel := range want {
+			l, err := r.sw.lineFor(&groups[1], "5550001")
+			if channel == "" && !errors.Is(err, ErrTrunkDown) || channel != "" && (err != nil || l.channel != channel) {
+				t.Errorf("%s is %s: %+v %v, want %q", device, is, l, err, channel)
+			}
+		}
+	}
+	down("SIP/b", "UNAVAILABLE", "DAHDI/g0/95550001", "PJSIP/5550001@a", "DAHDI/g0/95550001")
+	down("DAHDI/g0/9{number}", "UNAVAILABLE", "PJSIP/5550001@a", "PJSIP/5550001@a")
+	down("PJSIP/a", "UNAVAILABLE", "", "")
+	down("PJSIP/a", "NOT_INUSE", "PJSIP/5550001@a")
 	for number, want := range map[string]string{
 		"801": "{PJSIP/801 false false}", "803": "extension is not registered: 803", "899": "not found: extension 899", "55": "not found: extension 55",
 		"5550001": "{Local/5550001@internal/n true true}",

@@ -97,6 +97,8 @@ func (c *Campaigns) step(ctx context.Context, r *running) bool {
 		why = OutcomeListed
 	case errors.Is(err, ErrNotRegistered):
 		why = OutcomeUnregistered
+	case errors.Is(err, ErrTrunkDown):
+		return false
 	case !errors.Is(err, ErrNotFound):
 		return c.wrong(ctx, r, err)
 	}

@@ -31,7 +31,7 @@ func (t target) fields() []string {
 
 // Connect starts a call between two numbers and returns its id at once; how it goes on is told by events of that call. Errors:
 // InvalidError, MissingError (the group), BarredError, ErrNotFound (no such extension, or no such number in the dialplan),
-// ErrNotRegistered, ErrLinesBusy, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+// ErrNotRegistered, ErrLinesBusy, ErrTrunkDown, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Connect(ctx context.Context, r ConnectRequest) (CallID, error) {
 	rules, g, from, to, err := s.connectable(r)
 	if err != nil {
@@ -86,9 +86,9 @@ func (s *Switch) connectable(r ConnectRequest) (rules *Rules, g TrunkGroup, from
 	}
 	to = route{routed: true, outside: s.state.leadsOut(r.To, "")}
 	if to.outside && len(g.Endpoints) > 0 {
-		to = route{channel: s.trunkTo(&g, r.To), outside: true}
+		to, err = s.trunkTo(&g, r.To)
 	}
-	return rules, g, from, to, nil
+	return rules, g, from, to, err
 }
 
 // dials reports whether a number may be dialled and can stand in an action.

@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// ErrLinesBusy says that as many calls go over a trunk group as may: nothing was done.
-var ErrLinesBusy = errors.New("all lines of the trunk group are in use")
+var (
+	// ErrLinesBusy says that as many calls go over a trunk group as may: nothing was done.
+	ErrLinesBusy = errors.New("all lines of the trunk group are in use")
+	// ErrTrunkDown says that no endpoint of a trunk group is registered, or answers: nothing was done.
+	ErrTrunkDown = errors.New("no trunk of the group can be reached")
+)
 
 // TrunkGroup is a way out of the PBX. One without endpoints leads through the dialplan, as a phone's call does.
 type TrunkGroup struct {
@@ -102,14 +106,24 @@ func (s *Switch) lineTo(g *TrunkGroup, number string) (route, error) {
 	case len(g.Endpoints) == 0:
 		return route{channel: "Local/" + number + "@" + rules.Context + "/n", outside: true, routed: true}, nil
 	}
-	return route{channel: s.trunkTo(g, number), outside: true}, nil
+	return s.trunkTo(g, number)
 }
 
-// trunkTo is the dial string of a number over the endpoint whose turn it is. The caller holds mu.
-func (s *Switch) trunkTo(g *TrunkGroup, number string) string {
-	turn := s.polled[g.Name]
-	s.polled[g.Name] = turn + 1
-	endpoint := g.Endpoints[turn%uint64(len(g.Endpoints))]
+// trunkTo is the way to a number over the endpoint whose turn it is, of those that can be reached. The caller holds mu.
+func (s *Switch) trunkTo(g *TrunkGroup, number string) (route, error) {
+	for range g.Endpoints {
+		turn := s.polled[g.Name]
+		s.polled[g.Name] = turn + 1
+		endpoint := g.Endpoints[turn%uint64(len(g.Endpoints))]
+		if state, known := s.state.devices[endpoint]; !known || state != Unavailable {
+			return route{channel: dialString(endpoint, number), outside: true}, nil
+		}
+	}
+	return route{}, fmt.Errorf("%w: %s", ErrTrunkDown, g.Name)
+}
+
+// dialString is what Asterisk dials to reach a number over an endpoint.
+func dialString(endpoint, number string) string {
 	tech, name, _ := strings.Cut(endpoint, "/")
 	switch {
 	case strings.Contains(endpoint, "{number}"):
@@ -118,6 +132,20 @@ func (s *Switch) trunkTo(g *TrunkGroup, number string) string {
 		return tech + "/" + number + "@" + name
 	}
 	return endpoint + "/" + number
+}
+
+// trunkIs notes whether an endpoint that is no extension's can be reached. Asterisk lists the state of a device only when it has changed
+// once.
+func (s *state) trunkIs(device string, down bool) {
+	if s.rules.extenOf(device) != "" {
+		return
+	}
+	switch now, known := s.devices[device]; {
+	case down:
+		s.devices[device] = Unavailable
+	case known && now == Unavailable:
+		s.devices[device] = Idle
+	}
 }
 
 // linesOf counts the lines of a trunk group that are in use, or were ordered and are about to be.

@@ -222,6 +222,7 @@ func TestCampaigns(t *testing.T) {
 		b.refusesCampaigns()
 		b.queues(agent)
 		b.stops()
+		b.waitsForTrunk()
 	})
 }
 
@@ -373,6 +374,22 @@ func (b *olaBench) stops() {
 	if _, body, _ := b.ask(http.MethodPost, "/api/ola/groupCall/9999/stop"); body != `{"code":404,"result":"not found"}`+"\n" {
 		b.Errorf("stop of none: %s", body)
 	}
+}
+
+// waitsForTrunk dials nothing while the provider is away, so that no number is used up, and goes on when it is back.
+func (b *olaBench) waitsForTrunk() {
+	b.Helper()
+	b.must(b.out.Unregister(b.ctx))
+	b.eventually("the trunk to be away", func() bool {
+		_, body, _ := b.ask(http.MethodPost, "/api/ola/makeCall?from=02155550050&to=805&gwGroup=wide")
+		return body == `{"code":409,"result":"no trunk of the group can be reached"}`+"\n"
+	})
+	id := b.campaign("wide", "02155550051", "OprType", "play", "file", "beep")
+	b.wait(1200 * time.Millisecond)
+	b.comesTo(id, "waiting")
+	b.must(b.out.Register(b.ctx))
+	b.over(b.answers("02155550051"))
+	b.comesTo(id, "answered")
 }
 
 // TestCampaignOutlives kills the daemon in the middle of a campaign, and Asterisk is away for a while: every number is called once.
