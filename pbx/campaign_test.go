@@ -210,16 +210,10 @@ func TestCampaignUnknown(t *testing.T) {
 	r.comesTo(id, OutcomeDialing, OutcomeWaiting)
 	f.WaitLogins(2)
 	r.complete()
-	r.c.review(t.Context(), time.Now())
-	r.comesTo(id, OutcomeDialing, OutcomeWaiting) // its line may be in use
 	f.calls("ANSWER", "16")
-	r.sw.mu.Lock() // as if the patience were over
-	for call, o := range r.sw.state.asked {
-		o.at = o.at.Add(-orderPatience)
-		r.sw.state.asked[call] = o
-	}
-	r.sw.mu.Unlock()
 	r.c.review(t.Context(), time.Now())
+	r.comesTo(id, OutcomeDialing, OutcomeWaiting) // its line may be in use, for a moment more
+	r.c.review(t.Context(), time.Now().Add(orderRest))
 	r.comesTo(id, OutcomeUnknown, OutcomeAnswered)
 	if diff := cmp.Diff([]string{"5550001@trunk", "5550002@trunk"}, f.dialled()); diff != "" {
 		t.Error(diff)

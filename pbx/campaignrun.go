@@ -246,13 +246,9 @@ func (s *Switch) isOutside(number string) bool {
 	return s.state.rules.isOutside(number)
 }
 
-// orderRest is how long an order of an earlier process is still awaited when Asterisk's channels have been listed without it: Asterisk may
-// have read it in the last moment.
-const orderRest = 3 * time.Second
-
 // expectAgain notes an order of an earlier process, unless its call is known already.
 func (s *Switch) expectAgain(id CallID, o order) {
-	o.at = o.at.Add(orderRest - orderPatience)
+	o.rest = o.at.Add(orderRest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.calls[id] == nil && s.state.kept[id] == nil {

@@ -94,6 +94,7 @@ type order struct {
 	work         bool          // who ordered it is an agent, with after-call work
 	at           time.Time
 	failed       time.Time // when Asterisk said so; zero while it has not
+	rest         time.Time // it is awaited no longer than this; zero = orderPatience after at
 	errand
 }
 

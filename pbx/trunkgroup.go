@@ -163,8 +163,24 @@ func (s *state) linesOf(group string, now time.Time) (n int) {
 	return n
 }
 
+// orderRest is how long an order is still awaited that was sent on an earlier link: Asterisk's channels have been listed without it since,
+// but it may have read the order in the last moment.
+const orderRest = 3 * time.Second
+
 // fresh reports whether an order may still become a call.
-func (o *order) fresh(now time.Time) bool { return now.Sub(o.at) < orderPatience }
+func (o *order) fresh(now time.Time) bool {
+	return now.Sub(o.at) < orderPatience && (o.rest.IsZero() || now.Before(o.rest))
+}
+
+// restOrders lets orders of an earlier link be awaited for a moment more. The channels have just been listed on a new one.
+func (s *state) restOrders(login, now time.Time) {
+	for id, o := range s.asked {
+		if o.at.Before(login) && o.rest.IsZero() {
+			o.rest = now.Add(orderRest)
+			s.asked[id] = o
+		}
+	}
+}
 
 // claim notes an order before Asterisk is told, where its group has a line left.
 func (s *Switch) claim(id CallID, o order, g *TrunkGroup) error {
