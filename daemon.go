@@ -45,6 +45,7 @@ type daemon struct {
 	api      *coocenter.API
 	ola      *ola.API
 	dir      *pbx.Directory
+	campaign *pbx.Campaigns
 	console  *console.API
 	server   *httpd.Server
 	failures *httpd.Limiter
@@ -118,8 +119,11 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 	if drawn != "" {
 		d.log.Warn("user admin was made with a password of its own, which is shown this once; [general] admin_password sets another one", "user", "admin", "password", drawn)
 	}
+	if d.campaign, err = pbx.NewCampaigns(ctx, pbx.CampaignsOptions{Switch: d.sw, Store: d.db, Keep: d.cfg.Store.Keep, Logger: d.log}); err != nil {
+		return err
+	}
 	d.ola = ola.NewAPI(ola.APIOptions{
-		Switch: d.sw, Directory: d.dir, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
+		Switch: d.sw, Directory: d.dir, Campaigns: d.campaign, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
 	})
 	d.ola.Mount(d.server)
 	return nil
@@ -131,6 +135,7 @@ func (d *daemon) start() *lineup {
 	l := newLineup(
 		&part{name: "http", run: d.server.Run},
 		&part{name: "sockets", run: d.ola.Run},
+		&part{name: "campaigns", run: d.campaign.Run},
 		&part{name: "blacklist", run: d.numbers.Run},
 		&part{name: "directory", run: d.dir.Run},
 		&part{name: "asterisk", run: d.client.Run},
@@ -206,6 +211,7 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		Menus:       menus(cfg), MenuContexts: freePBXMenu,
 		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
 		Feedback: cfg.Feedback.Contexts,
+		Groups:   trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
 	}
 	if cfg.Enable.PauseTime {
 		r.AfterWork = cfg.Enable.PauseTimeMax
@@ -214,6 +220,17 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		r.Technology = cfg.Dial.Technology
 	}
 	return r
+}
+
+// trunkGroups are those of the configuration. Without any there is one, so that calls go out as those of a phone do.
+func trunkGroups(cfg *conf.Config) (list []pbx.TrunkGroup) {
+	for _, g := range cfg.Gateways {
+		list = append(list, pbx.TrunkGroup{Name: g.Name, Endpoints: g.Endpoints, Count: g.Count, CallerID: g.CallerID})
+	}
+	if len(list) == 0 {
+		list = []pbx.TrunkGroup{{Name: "default", Count: conf.MaxCount}}
+	}
+	return list
 }
 
 // freePBXMenu is how FreePBX names the contexts of its menus.

@@ -35,6 +35,7 @@ type Rules struct {
 type APIOptions struct {
 	Switch    *pbx.Switch
 	Directory *pbx.Directory
+	Campaigns *pbx.Campaigns
 	Users     *pbx.Users
 	Numbers   *blacklist.Numbers
 	Failures  *httpd.Limiter // failed log-ins by address, shared by all dialects
@@ -46,6 +47,7 @@ type APIOptions struct {
 type API struct {
 	sw        *pbx.Switch
 	directory *pbx.Directory
+	campaigns *pbx.Campaigns
 	users     *pbx.Users
 	numbers   *blacklist.Numbers
 	failures  *httpd.Limiter
@@ -58,7 +60,7 @@ type API struct {
 // NewAPI makes the dialect's routes.
 func NewAPI(o APIOptions) *API {
 	a := &API{
-		sw: o.Switch, directory: o.Directory, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens(),
+		sw: o.Switch, directory: o.Directory, campaigns: o.Campaigns, users: o.Users, numbers: o.Numbers, failures: o.Failures, log: o.Logger, tokens: newTokens(),
 	}
 	a.rules.Store(&o.Rules)
 	a.sockets = newSockets(o.Switch, a.rules.Load, o.Logger)
@@ -82,7 +84,7 @@ func (a *API) Mount(s *httpd.Server) {
 			guard = nil
 		}
 		g := s.Mount(httpd.Dialect{Prefix: prefix, Render: render}, guard...)
-		for _, r := range append(a.routes(), later()...) {
+		for _, r := range a.routes() {
 			if rest, ok := strings.CutPrefix(r.path, prefix); ok {
 				g.Match(r.methods, rest, r.handler)
 			}
@@ -124,6 +126,13 @@ func (a *API) routes() []route {
 		{get, "/api/ola/dicts/agent_detail/:k", a.groupExtensions},
 		{get, "/api/ola/all_queues", a.allQueues},
 		{get, "/api/ola/queues/:uuid/get_callers", a.callers},
+		{get, "/api/ola/gateway_groups", a.gatewayGroups},
+		{get, "/api/ola/ivr_flows", a.ivrFlows},
+		{post, "/api/ola/makeCall", a.makeCall},
+		{put, "/api/ola/groupCall", a.groupCall},
+		{get, "/api/ola/groupCall", a.groupCalls},
+		{get, "/api/ola/groupCall/:id", a.groupCallOf},
+		{post, "/api/ola/groupCall/:id/stop", a.stopGroupCall},
 		{post, "/api/special_phone/insert", a.insertPhone},
 		{post, "/api/special_phone/delete", a.deletePhone},
 		{post, "/api/special_phone/update", a.updatePhone},
@@ -136,22 +145,6 @@ func (a *API) routes() []route {
 		{post, "/api/conferences/dialConf/:member/:UUID", a.dialMember},
 		{post, "/api/conferences/oprConf/:member/:uuid/:type", a.changeMember},
 	}
-}
-
-// later lists the endpoints of the document that are not there yet: they answer 501, and README.md names them.
-func later() (list []route) {
-	for _, r := range []string{
-		"GET /api/ola/gateway_groups", "GET /api/ola/ivr_flows",
-		"PUT /api/ola/groupCall", "PUT /api/ola/makeCall",
-	} {
-		method, path, _ := strings.Cut(r, " ")
-		list = append(list, route{[]string{method}, path, notYet})
-	}
-	return list
-}
-
-func notYet(echo.Context) error {
-	return &httpd.Error{Status: http.StatusNotImplemented, Message: "not implemented"}
 }
 
 // need reads the values of parameters that a request cannot do without, in their order. One that stands in the path wins its place there;

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -324,25 +323,6 @@ func TestPayloads(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden.Compare(t, filepath.Join("testdata", "payloads", name+".json"), append(body, '\n'))
-	}
-}
-
-func TestReadmeNamesWhatIsNotThere(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listed, have []string
-	for _, row := range regexp.MustCompile("(?m)^- `([A-Z]+ /api/[^`]*)`").FindAllStringSubmatch(string(text), -1) {
-		listed = append(listed, row[1])
-	}
-	for _, r := range later() {
-		have = append(have, r.methods[0]+" "+wildcards.Replace(r.path))
-	}
-	slices.Sort(listed)
-	slices.Sort(have)
-	if diff := cmp.Diff(have, listed); diff != "" {
-		t.Errorf("what is not there yet (-code +README.md):\n%s", diff)
 	}
 }
 

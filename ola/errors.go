@@ -45,10 +45,13 @@ var fields = map[string]string{
 	"password": "extnPwd", "transfer": "transfer_phone",
 }
 
-func nameOf(field string) string { return cmp.Or(fields[field], field) }
-
 // failure gives an error of the core its status and text.
-func failure(err error) error {
+func failure(err error) error { return failureIn(err, fields) }
+
+// failureIn is failure for a request with names of its own for what the core calls otherwise.
+func failureIn(err error, names map[string]string) error {
+	nameOf := func(field string) string { return cmp.Or(names[field], field) }
+	var missing *pbx.MissingError
 	var invalid *pbx.InvalidError
 	var barred *pbx.BarredError
 	var refused *pbx.RefusedError
@@ -71,6 +74,10 @@ func failure(err error) error {
 		{pbx.ErrNotAttending, http.StatusNotFound, "not in the conference"},
 		{pbx.ErrConferenceFull, http.StatusConflict, "conference is full"},
 		{pbx.ErrTooMany, http.StatusConflict, "too many conferences"},
+		{pbx.ErrLinesBusy, http.StatusConflict, "all lines of the trunk group are busy"},
+		{pbx.ErrTrunkDown, http.StatusConflict, "no trunk of the group can be reached"},
+		{pbx.ErrManyCampaigns, http.StatusConflict, "too many campaigns run"},
+		{pbx.ErrNoRobot, http.StatusBadRequest, "ai not supported"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
 		{pbx.ErrNoGroup, http.StatusNotFound, textNotFound},
 		{pbx.ErrExists, http.StatusConflict, "already exists"},
@@ -81,6 +88,9 @@ func failure(err error) error {
 	} {
 		if errors.Is(err, known.is) {
 			e.Status, e.Message = known.status, known.message
+			if errors.As(err, &missing) {
+				e.Message = nameOf(missing.Field) + ": " + textNotFound
+			}
 			return e
 		}
 	}

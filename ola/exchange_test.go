@@ -25,7 +25,7 @@ func TestExchanges(t *testing.T) {
 		r := newRig(t, newAsterisk(t), rigOptions{}).complete()
 		return golden.Stage{
 			Request: r.request, Actions: r.told, Drawn: drawn,
-			Headers: []string{"Content-Type", "Allow", "Retry-After", "Access-Control-Expose-Headers"},
+			Headers: []string{"Content-Type", "Allow", "Retry-After", "Access-Control-Expose-Headers", "Location"},
 		}
 	})
 }

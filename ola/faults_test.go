@@ -19,6 +19,9 @@ var good = map[string]string{
 	"members": "808,809", "UUID": "d2b8fb86", "member": "808", "type": "kick",
 	"extnPwd": "secret", "transfer_phone": "809", "if_auto_login": "true", "if_auto_ready": "true",
 	"k": "out", "v": "Out", "start_url": "a.wav", "end_url": "b.wav", "times": "3", "hangup_dtmf": "1",
+	"from": "808", "to": "13800138000", "caller_id": "4711", "gwGroup": "222", "id": "1", "after": "0", "limit": "10",
+	"numbers": "13800138000", "batchAccept": "1", "gatewayGrp": "222", "OprType": "play", "file": "beep", "daFlag": "true", "timeOut": "30",
+	"queue": "630", "flow_id": "29", "fileType": "text", "planId": "1", "companyId": "1",
 }
 
 // neededInBody are parameters outside of the path that a request cannot do without.
@@ -26,6 +29,7 @@ var neededInBody = map[string][]string{
 	"/api/conferences/saveConf": {"topic"}, "/api/conferences/addConfMembers": {"confId", "members"},
 	"/api/ola/extensions/insert": {"extn", "extnPwd", "context", "name"}, "/api/ola/extensions/delete": {"extn"}, "/api/ola/extensions/update": {"extn"},
 	"/api/ola/dicts/insert": {"k", "v"}, "/api/ola/dicts/delete": {"k"}, "/api/ola/dicts/update": {"k"},
+	"/api/ola/makeCall": {"from", "to", "gwGroup"}, "/api/ola/groupCall": {"numbers", "gatewayGrp", "OprType", "file"},
 }
 
 // TestFaultsOfEveryParameter puts every fault into every parameter that the OpenAPI document has, in the query, in a form and in JSON; those
@@ -108,7 +112,8 @@ func TestFaultsOfEveryParameter(t *testing.T) {
 func TestFaultsOfThePath(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
 	for _, request := range []string{"PUT /api/ola/agents/X/go_break", "PUT /api/ola/agents/X/hangup", "PUT /api/ola/agents/808/dial/X", "GET /api/ola/queues/X/get_callers", "GET /api/ola/agents/X", "GET /api/ola/dicts/agent_detail/X",
-		"POST /api/conferences/dialConf/X/d2b8fb86", "POST /api/conferences/dialConf/808/X", "POST /api/conferences/oprConf/808/X/kick", "GET /api/conferences/liveConf/X"} {
+		"POST /api/conferences/dialConf/X/d2b8fb86", "POST /api/conferences/dialConf/808/X", "POST /api/conferences/oprConf/808/X/kick", "GET /api/conferences/liveConf/X",
+		"GET /api/ola/groupCall/X", "POST /api/ola/groupCall/X/stop"} {
 		method, path, _ := strings.Cut(request, " ")
 		for _, f := range []string{"%0d%0aAction:%20Originate", "808%00", "%ff%fe", "%1b[2J", strings.Repeat("8", 9000), "%20"} {
 			w := r.request(method, strings.Replace(path, "X", f, 1), "", "X-Request-Id", "request-1")

@@ -18,7 +18,7 @@ import (
 )
 
 // wildcards turns the router's spelling of a path into the document's.
-var wildcards = strings.NewReplacer(":extn", "{extn}", ":destNumber", "{destNumber}", ":uuid", "{uuid}", ":UUID", "{UUID}", ":k", "{k}", ":member", "{member}", ":type", "{type}")
+var wildcards = strings.NewReplacer(":extn", "{extn}", ":destNumber", "{destNumber}", ":uuid", "{uuid}", ":UUID", "{UUID}", ":k", "{k}", ":member", "{member}", ":type", "{type}", ":id", "{id}")
 
 // described loads the whole document as a client gets it, and checks it against OpenAPI 3.1; examples too.
 func described(t *testing.T, r *rig) *openapi3.T {
@@ -83,6 +83,8 @@ func TestRoutesAreTheSameEverywhere(t *testing.T) {
 func TestAnswersAreAsDescribed(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
 	list := ours(described(t, r))
+	_, err := r.list.Add(t.Context(), pbx.CampaignPlan{Group: "222", Kind: pbx.CampaignPlay, File: "beep"}, []string{"13800138000"})
+	r.must(err)
 	names := keys(list)
 	slices.SortStableFunc(names, func(a, b string) int { // what ends the call comes last
 		return cmp.Compare(strings.Count(a, "hangup"), strings.Count(b, "hangup"))
@@ -112,6 +114,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			if strings.HasSuffix(path, "saveConf") {
 				query = "?topic=weekly"
 			}
+		case strings.HasSuffix(path, "/makeCall"):
+			query = "?from=812&to=13800138000&gwGroup=222"
+		case name == "PUT /api/ola/groupCall":
+			query = "?numbers=13800138000&gatewayGrp=222&OprType=queue&queue=10010"
 		case path == pathLogin:
 			query = "?username=admin&password=correct+horse"
 		case strings.HasPrefix(path, "/api/special_phone/"):

@@ -38,6 +38,9 @@ func coreRules() pbx.Rules {
 	return pbx.Rules{
 		Context: "from-internal", Timeout: 30 * time.Second, Allow: regexp.MustCompile(`^[0-9*#+]{1,32}$`),
 		Extensions: regexp.MustCompile(`^8[0-9]{2}$`), InboundContexts: regexp.MustCompile(`^from-trunk`), Location: time.UTC,
+		Groups: []pbx.TrunkGroup{{Name: "222", Endpoints: []string{"PJSIP/trunk"}, Count: 2}, {Name: "default", Count: 9999999}},
+		Menus:  map[string]pbx.Menu{"ivr-29": {ID: "29", Name: "呼入语音导航"}, "ivr-7": {ID: "7", Name: "night"}, "ivr-x": {ID: "x"}},
+		Sounds: []string{"/var/lib/asterisk/sounds"},
 	}
 }
 
@@ -66,6 +69,8 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 	f.files, f.plan = f.ServeFiles(amitest.WizardFile), f.ServeDialplan("from-internal", "out")
 	f.phones = f.ServePhones(f.files, byHand...)
 	f.plan.Put("from-internal", "808", "1", "Dial", "PJSIP/808")
+	f.plan.Put("from-internal", "13800138000", "1", "Dial", "PJSIP/13800138000@trunk")
+	f.plan.Put("ivr-29", "s", "1", "Answer", "")
 	var devices []ami.Message
 	for _, x := range [][2]string{{"808", "NOT_INUSE"}, {"809", "NOT_INUSE"}, {"810", "INUSE"}, {"811", "UNAVAILABLE"}, {"812", "NOT_INUSE"}} {
 		devices = append(devices, amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/"+x[0], "State", x[1]))
@@ -213,6 +218,7 @@ type rig struct {
 	token   string
 	numbers *blacklist.Numbers
 	dir     *pbx.Directory
+	list    *pbx.Campaigns
 	log     *trial.Log
 	close   func()
 }
@@ -249,6 +255,8 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.must(err)
 	r.dir, err = pbx.NewDirectory(ctx, pbx.DirectoryOptions{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
+	r.list, err = pbx.NewCampaigns(ctx, pbx.CampaignsOptions{Switch: r.sw, Store: db, Logger: log})
+	r.must(err)
 	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: bcrypt.MinCost})
 	r.must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
@@ -256,7 +264,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	numbers, err := blacklist.New(ctx, blacklist.Options{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
 	failures := httpd.NewLimiter(o.limit, time.Minute)
-	r.api = NewAPI(APIOptions{Switch: r.sw, Directory: r.dir, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
+	r.api = NewAPI(APIOptions{Switch: r.sw, Directory: r.dir, Campaigns: r.list, Users: users, Numbers: numbers, Failures: failures, Rules: o.rules, Logger: log})
 	if o.patience != nil {
 		r.api.sockets.limit = *o.patience
 	}
@@ -290,8 +298,10 @@ func (r *rig) start(ctx context.Context, client *ami.Client, numbers *blacklist.
 	go func() { ended <- r.sw.Run(ctx) }()
 	stopLink, stopNumbers := background(client.Run), background(numbers.Run)
 	stopDirectory, stopSockets := background(r.dir.Run), background(r.api.Run)
+	stopCampaigns := background(r.list.Run)
 	r.close = sync.OnceFunc(func() {
 		stopSockets()
+		stopCampaigns()
 		stopNumbers()
 		stopDirectory()
 		stopLink()

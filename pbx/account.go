@@ -27,6 +27,18 @@ const (
 	SideCalled Side = "called" // who was called, or to whom the call was transferred
 )
 
+// other turns a side round, for calls whose first channel is that of who was called.
+func (s Side) other() Side {
+	switch s {
+	case SideCaller:
+		return SideCalled
+	case SideCalled:
+		return SideCaller
+	case SideSystem:
+	}
+	return s
+}
+
 // Account is the whole of an ended call. Durations are counted by a clock that does not step. At each moment a call talks,
 // is in the survey, in a menu or waits in a queue, the first of these that is true: they add up to no more than Duration. Ringing
 // is counted beside waiting: what rings for a queue is both.
@@ -96,7 +108,9 @@ func (s *state) account(c *call, e CallEnded, at time.Time) Account {
 		a.DID = c.first.Dialled
 	}
 	a.name(s, c)
-	if n := Exten(a.Caller); s.extens[n] != nil {
+	if c.Alone {
+		a.Side = a.Side.other()
+	} else if n := Exten(a.Caller); s.extens[n] != nil {
 		a.Agents = append(a.Agents, Share{Exten: n})
 	}
 	a.measure()
@@ -174,14 +188,19 @@ func (a *Account) name(s *state, c *call) {
 	if self != "" {
 		caller = string(self)
 	}
-	a.Caller = cmp.Or(c.orderer, caller)
+	if a.Caller = cmp.Or(c.orderer, caller); c.Alone {
+		a.Caller = c.orderer
+	}
 	talked, rung := a.last(SpanTalk, a.anybody), a.last(SpanRing, a.anybody)
 	reached := cmp.Or(talked.Party, rung.Party)
 	asked := cmp.Or(c.requested, c.first.Dialled)
 	direct := a.Direction != Inbound && a.Queue == "" && !c.had(SpanMenu)
-	if direct && (s.rules.isExten(asked) || s.rules.isOutside(asked)) {
+	switch {
+	case c.Alone:
+		a.Called = c.requested
+	case direct && (s.rules.isExten(asked) || s.rules.isOutside(asked)):
 		a.Called = asked
-	} else {
+	default:
 		a.Called = cmp.Or(reached, asked)
 	}
 	if a.Queue != "" {

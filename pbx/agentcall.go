@@ -41,8 +41,8 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 		return AgentCall{}
 	}
 	c := line.call
-	ordered := c.first == line && (c.originated || c.requested != "")                             // his phone was rung so that he can call
-	rung := line.Called || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
+	ordered := c.first == line && !c.Alone && (c.originated || c.requested != "")                            // his phone was rung so that he can call
+	rung := line.Called || c.Alone || line.State == ringing || a.Call.Channel == line.ID && !a.Call.Outbound // DialBegin may come later
 	call.Channel, call.Call, call.Picked = line.ID, c.id, line.State == up
 	call.Outbound, call.Number, call.Trunk = ordered || !rung, line.Connected.Number, s.trunkOf(c)
 	call.Other, call.Dialled, call.Remark, call.Collected = s.otherParty(line), c.first.Dialled, c.remark, line.keys

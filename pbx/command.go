@@ -149,10 +149,7 @@ func originate(place, device string, id CallID, r DialRequest) ami.Action {
 		"Variable", "CONNECTEDLINE(name,i)="+r.To,
 		"Variable", "CONNECTEDLINE(num,i)="+r.To,
 	)
-	if r.Remark != "" {
-		a = a.With("Variable", "OLA_OTHER_STR="+literal.Replace(r.Remark))
-	}
-	return a
+	return remarked(a, r.Remark)
 }
 
 // literal keeps a text in one piece: Asterisk splits a Variable at its commas, so that a part of it could set another variable or call

@@ -30,6 +30,15 @@ type InvalidError struct {
 // Error implements error.
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Reason }
 
+// MissingError says which parameter of a command names what does not exist. It is an ErrNotFound.
+type MissingError struct{ Field string }
+
+// Error implements error.
+func (e *MissingError) Error() string { return e.Field + ": not found" }
+
+// Is makes it an ErrNotFound.
+func (e *MissingError) Is(target error) bool { return target == ErrNotFound }
+
 // RefusedError carries Asterisk's own words when it refused an action.
 type RefusedError struct{ Text string }
 

@@ -53,7 +53,7 @@ func (s *state) walk(ch *channel) {
 	}
 	s.leaveMenu(ch)
 	menu, ok := s.rules.menu(ch.Context)
-	if !ok || ch.Called || ch.Local() {
+	if !ok || ch.Called || ch.Local() && !ch.call.standsIn(ch) {
 		if v.Told {
 			*v = Visit{Number: v.Number}
 		}

@@ -20,6 +20,9 @@ type Rules struct {
 	Feedback        *regexp.Regexp  // contexts in which callers rate a call; nil = none
 	AfterWork       time.Duration   // how long an agent is paused after a call out of a queue; 0 = not at all
 	HoldLimit       time.Duration   // how long Hold lets a caller hear music before the two are joined again; 0 = 30 minutes
+	Groups          []TrunkGroup    // ways out for Connect and campaigns
+	AIContext       string          // context of a voice robot, for campaigns; "" = none
+	Sounds          []string        // folders, as Asterisk names them, below which a campaign may play files
 	Location        *time.Location  // time zone of composed call records
 }
 

@@ -92,7 +92,7 @@ func (s *state) endOrder(id CallID, o order) {
 	s.emit(CallEnded{Call: Call{ID: id, First: first, Direction: direction, Started: o.at}, Cause: "0"})
 	a := Account{
 		ID: id, Caller: o.from, Called: o.number, Direction: direction, Side: SideSystem, Cause: "0", CauseText: "Unknown",
-		Start: o.at, End: o.failed, Duration: max(0, o.failed.Sub(o.at)),
+		Start: o.at, End: o.failed, Duration: max(0, o.failed.Sub(o.at)), Remark: o.remark,
 	}
 	if n := Exten(o.from); s.extens[n] != nil {
 		a.Agents = []Share{{Exten: n}}

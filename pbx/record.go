@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
@@ -36,13 +37,15 @@ func (s *state) cdr(m ami.Message) {
 
 // record ties a record to its call and tells it.
 func (s *state) record(r CDR) {
-	id, requested, o := CallID(r.UniqueID), "", outsideOrder{}
+	id, requested, o, a := CallID(r.UniqueID), "", outsideOrder{}, aloneOrder{}
 	f, c := s.ended[r.UniqueID], s.owners[r.UniqueID]
 	switch {
 	case c != nil:
 		id, r.Direction, r.Recording, requested, o = c.id, s.directionOf(c), c.recording, c.requested, c.outsideOrder()
+		a = c.aloneOrder()
 	case f != nil:
 		id, r.Direction, r.Recording, requested, o = f.call, f.direction, f.recording, f.requested, f.outside
+		a = f.alone
 	default:
 		r.Direction = s.directionBy(r)
 	}
@@ -54,11 +57,34 @@ func (s *state) record(r CDR) {
 		return
 	}
 	o.right(&r)
+	a.right(&r)
 	if r.Destination == "" || r.Destination == "s" {
 		r.Destination = cmp.Or(requested, r.Destination) // an ordered call that did not come to its dialplan
 	}
 	s.emit(CallRecorded{Call: id, CDR: r})
 }
+
+// aloneOrder is what the records of an ordered call are judged by that has nobody for a caller. Asterisk has who was called as its source.
+type aloneOrder struct {
+	id                 string // of its channel, "" for every other call
+	orderer, requested string
+}
+
+func (c *call) aloneOrder() aloneOrder {
+	if !c.Alone {
+		return aloneOrder{}
+	}
+	return aloneOrder{id: strings.Clone(c.idString()), orderer: c.orderer, requested: c.requested}
+}
+
+func (a aloneOrder) right(r *CDR) {
+	if a.id != "" && r.UniqueID == a.id {
+		r.Source, r.Destination = a.orderer, a.requested
+	}
+}
+
+// standsIn reports whether a Local channel is all that the dialplan sees of who was called through it.
+func (c *call) standsIn(ch *channel) bool { return c.Alone && ch == c.first }
 
 // directionBy judges a record of a call that was never seen.
 func (s *state) directionBy(r CDR) Direction {
@@ -84,6 +110,7 @@ func (s *state) compose(ch *channel, cause string) {
 	r.Disposition = disposition(&ch.Channel, leg, own, cause)
 	r.Destination = cmp.Or(r.Destination, c.requested)
 	r.Direction, r.Recording = s.directionOf(c), c.recording
+	c.aloneOrder().right(&r)
 	s.composed(c, r)
 }
 

@@ -22,6 +22,7 @@ type snapshot struct {
 	began     time.Time // Asterisk; zero when it does not say
 	drivers   Drivers
 	endpoints map[string]string // device -> extension-like resource name
+	down      map[string]bool   // device -> it cannot be dialled
 	hints     []ami.Message
 	devices   []ami.Message
 	queues    []ami.Message
@@ -41,7 +42,7 @@ type snapshot struct {
 // query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
 // link does; a privilege that is missing leaves a gap.
 func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
-	s := &snapshot{endpoints: map[string]string{}}
+	s := &snapshot{endpoints: map[string]string{}, down: map[string]bool{}}
 	steps := []func(context.Context, *ami.Client) error{
 		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askChannels,
 	}
@@ -109,10 +110,17 @@ func (s *snapshot) askEndpoints(ctx context.Context, c *ami.Client) error {
 		for _, m := range list {
 			if name := m.Get("ObjectName"); name != "" {
 				s.endpoints[ask.tech+"/"+name] = name
+				s.down[ask.tech+"/"+name] = unreachable(m)
 			}
 		}
 	}
 	return nil
+}
+
+// unreachable reports whether a listed endpoint cannot be dialled: PJSIP says so, of chan_sip's it is one without an address, or one that
+// does not answer.
+func unreachable(m ami.Message) bool {
+	return m.Get("DeviceState") == "Unavailable" || m.Get("IPaddress") == "-none-" || strings.HasPrefix(m.Get("Status"), "UNREACHABLE")
 }
 
 func (s *snapshot) askHints(ctx context.Context, c *ami.Client) error {
@@ -222,6 +230,9 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 	}
 	for _, m := range snap.devices {
 		s.deviceIs(m.Get("Device"), m.Get("State"))
+	}
+	for device, down := range snap.down {
+		s.trunkIs(device, down)
 	}
 	for _, m := range snap.hints {
 		if s.rules.isExten(m.Get("Exten")) {

@@ -256,6 +256,9 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 	r.doubt = false
 	snap.began = r.began
 	st.reconcile(snap, fatesOf(r.held), time.Now())
+	if !refresh && snap.hasChannels {
+		st.restOrders(r.login, time.Now())
+	}
 	r.replay(st)
 	r.synced, r.drivers, r.roomsDue = true, snap.drivers, true
 	if snap.hasPlace {

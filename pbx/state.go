@@ -40,6 +40,7 @@ type call struct {
 	ids        []string // Uniqueids of all channels that ever belonged to it
 	aliases    []string // Linkedids under which it is known
 	dirty      bool     // differs from what is stored
+	errand
 	record
 }
 
@@ -74,6 +75,7 @@ type finished struct {
 	recording string
 	requested string
 	outside   outsideOrder
+	alone     aloneOrder
 	at        time.Time
 	ids       []string
 }
@@ -92,6 +94,8 @@ type order struct {
 	work         bool          // who ordered it is an agent, with after-call work
 	at           time.Time
 	failed       time.Time // when Asterisk said so; zero while it has not
+	rest         time.Time // it is awaited no longer than this; zero = orderPatience after at
+	errand
 }
 
 // lateness is how long after the end of a call a record of it may still come, and maxEndings how many ended calls are remembered for
@@ -198,7 +202,7 @@ func (s *state) callFor(linked string) (c *call, isNew bool) {
 		return c, false
 	}
 	o := s.asked[CallID(linked)]
-	c = &call{id: CallID(linked), started: s.at, requested: o.number, remark: o.remark, orderer: o.from, limit: o.limit, work: o.work}
+	c = &call{id: CallID(linked), started: s.at, requested: o.number, remark: o.remark, orderer: o.from, limit: o.limit, work: o.work, errand: o.errand, originated: o.Group != ""}
 	delete(s.asked, c.id)
 	s.calls[c.id] = c
 	s.alias(c, linked)
@@ -307,7 +311,7 @@ func (s *state) endCall(c *call, e CallEnded, at time.Time) {
 	for _, linked := range c.aliases {
 		delete(s.linked, linked)
 	}
-	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, requested: c.requested, outside: c.outsideOrder(), at: s.at}
+	f := &finished{call: c.id, direction: e.Call.Direction, recording: c.recording, requested: c.requested, outside: c.outsideOrder(), alone: c.aloneOrder(), at: s.at}
 	for _, id := range c.ids {
 		if s.owners[id] == c { // else it went on to another call
 			delete(s.owners, id)

@@ -41,6 +41,7 @@ type storedCall struct {
 	Orderer string   `json:"orderer,omitempty"`
 	Wraps   []wrap   `json:"wraps,omitempty"`
 	Closed  *Account `json:"closed,omitempty"` // the call has ended; its account waits
+	errand
 	record
 }
 
@@ -48,7 +49,7 @@ func (c *call) stored() storedCall {
 	st := storedCall{
 		ID: c.id, First: c.first.Channel, Inbound: c.inbound, Outward: c.outward, Originated: c.originated, Requested: c.requested, Remark: c.remark, Work: c.work,
 		Limit: c.limit, Started: c.started,
-		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, record: c.record,
+		Recording: c.recording, Legs: c.legs, IDs: c.ids, Aliases: c.aliases, Orderer: c.orderer, errand: c.errand, record: c.record,
 	}
 	for _, ch := range c.channels {
 		st.Channels = append(st.Channels, ch.Channel)
@@ -82,7 +83,7 @@ func (s *state) restore(body []byte) error {
 	}
 	c := &call{
 		id: st.ID, inbound: st.Inbound, outward: st.Outward, originated: st.Originated, requested: st.Requested, remark: st.Remark, work: st.Work,
-		limit: st.Limit, started: st.Started, recording: st.Recording, legs: st.Legs, orderer: st.Orderer, record: st.record,
+		limit: st.Limit, started: st.Started, recording: st.Recording, legs: st.Legs, orderer: st.Orderer, errand: st.errand, record: st.record,
 	}
 	s.calls[c.id] = c
 	for _, id := range st.IDs {

@@ -45,6 +45,7 @@ type Switch struct {
 	subs     []*Subscription
 	watchers []chan struct{} // closed at the next change
 	regs     shared
+	polled   map[string]uint64 // by trunk group: how often one of its endpoints was chosen
 	records  recordFile
 	pending  []ending // told and not yet acknowledged
 	synced   bool
@@ -84,7 +85,7 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 	rules := o.Rules
 	s := &Switch{
 		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules), barred: o.Barred,
-		keep: cmp.Or(o.Keep, 30*24*time.Hour),
+		polled: map[string]uint64{}, keep: cmp.Or(o.Keep, 30*24*time.Hour),
 		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer), roomsTurn: make(chan struct{}, 1),
 		secrets: make(chan struct{}, maxSecretChecks),
 		status:  Status{Since: time.Now(), Reason: "asterisk was not reached yet"},

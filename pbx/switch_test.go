@@ -106,6 +106,12 @@ type rig struct {
 
 func newRig(t *testing.T, f *fake, path string) *rig {
 	t.Helper()
+	return newRigWith(t, f, path, func(*Switch, *sqlite.DB) {})
+}
+
+// newRigWith is newRig with something to be done before it runs.
+func newRigWith(t *testing.T, f *fake, path string, before func(*Switch, *sqlite.DB)) *rig {
+	t.Helper()
 	var logged strings.Builder
 	var mu sync.Mutex
 	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
@@ -126,6 +132,7 @@ func newRig(t *testing.T, f *fake, path string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before(sw, store)
 	sub, _ := sw.Subscribe(SubscribeOptions{Durable: true})
 	r := &rig{t: t, fake: f, sw: sw, sub: sub, store: store, logged: &logged}
 	linkCtx, unlink := context.WithCancel(ctx)

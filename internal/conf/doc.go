@@ -28,6 +28,7 @@ type Config struct {
 	Webhook    Webhook
 	Receivers  []Receiver // in the order of the file
 	OLA        OLA
+	Gateways   []Gateway // in the order of the file
 	HTTP       HTTP
 	Log        Log
 }
@@ -130,7 +131,9 @@ type Webhook struct {
 
 // OLA is the section [ola].
 type OLA struct {
-	PrivateAnswer string // "answer" or "answered"
+	PrivateAnswer string   // "answer" or "answered"
+	AIContext     string   // ai_context: dialplan context of a voice robot, "" = none
+	Sounds        []string // folders, as Asterisk names them, below which a campaign may play files
 }
 
 // HTTP is the section [http].

@@ -63,7 +63,7 @@ func (c *Config) asteriskKeys() []key {
 		{"ari", "url", "http://127.0.0.1:8088/ari", true, link{target: &r.URL, bare: true}},
 		{"ari", "username", "", true, text{&r.Username}},
 		{"ari", "password", "", true, secret{&r.Password}},
-		{"ari", "application", "dialbridge", true, word{&r.Application}},
+		{"ari", "application", "dialbridge", true, word{target: &r.Application}},
 	}
 }
 
@@ -71,7 +71,7 @@ func (c *Config) callKeys() []key {
 	d, l, r := &c.Dial, &c.Calls, &c.Recordings
 	return []key{
 		{"dial", "technology", "auto", false, choice{&d.Technology, []string{"auto", "PJSIP", "SIP"}}},
-		{"dial", "context", "from-internal", false, word{&d.Context}},
+		{"dial", "context", "from-internal", false, word{target: &d.Context}},
 		{"dial", "timeout", "30s", false, span{target: &d.Timeout, least: time.Second, most: 10 * time.Minute}},
 		{"dial", "allow", `^[0-9*#+]{1,32}$`, false, pattern{&d.Allow}},
 		{"calls", "extensions", `^[0-9]{2,6}$`, false, pattern{&l.Extensions}},
@@ -102,6 +102,8 @@ func (c *Config) webhookKeys() []key {
 		{"webhook", "hangup_legs", "call", false, choice{&w.HangupLegs, []string{"call", "all"}}},
 		{"webhook", "channel_names", "sip", false, choice{&w.ChannelNames, []string{"sip", "raw"}}},
 		{"ola", "private_answer", "answer", false, choice{&c.OLA.PrivateAnswer, []string{"answer", "answered"}}},
+		{"ola", "ai_context", "", false, word{target: &c.OLA.AIContext, empty: true}},
+		{"ola", "sounds", "/var/lib/asterisk/sounds, /usr/share/asterisk/sounds", false, folders{&c.OLA.Sounds}},
 	}
 }
 

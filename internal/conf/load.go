@@ -93,6 +93,9 @@ func sections(table []key) []string {
 		if !slices.Contains(list, k.section) {
 			list = append(list, k.section)
 		}
+		if k.section == "ola" && !slices.Contains(list, gatewaySection) {
+			list = append(list, gatewaySection)
+		}
 		if k.section == "calls" && !slices.Contains(list, ivrSection) {
 			list = append(list, ivrSection)
 		}
@@ -116,6 +119,9 @@ func (c *Config) apply(s *scanner, table []key) map[string]place {
 		if e.section == ivrSection {
 			id = e.section + "." + e.name // contexts are as Asterisk has them, with their case
 		}
+		if e.section == gatewaySection {
+			id = e.section + "." + e.name // and so are trunk groups, as their clients name them
+		}
 		s.section, s.skip = e.section, false
 		if first, twice := origin[id]; twice {
 			s.fail(e.line, e.name, "is set twice, in line %d and in line %d; keep one of them", first.line, e.line)
@@ -136,6 +142,9 @@ func (c *Config) assign(e entry, table []key) *Error {
 	fault := &Error{Line: e.line, Variable: e.variable, Section: e.section, Key: e.name}
 	if e.section == ivrSection {
 		return c.addMenu(e, fault)
+	}
+	if e.section == gatewaySection {
+		return c.addGateway(e, fault)
 	}
 	i := slices.IndexFunc(table, func(k key) bool { return k.section == e.section && strings.EqualFold(k.name, e.name) })
 	if i < 0 {

@@ -19,6 +19,12 @@ func (c *Config) String() string {
 	if len(c.IVR) > 0 {
 		b.WriteString("[" + ivrSection + "]\n" + c.menus())
 	}
+	if len(c.Gateways) > 0 {
+		b.WriteString("[" + gatewaySection + "]\n")
+		for i := range c.Gateways {
+			b.WriteString(c.Gateways[i].Name + " = " + c.Gateways[i].text() + "\n")
+		}
+	}
 	return b.String()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -173,10 +174,13 @@ var wordForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 func isWord(t string) bool { return len(t) <= 79 && wordForm.MatchString(t) }
 
 // word is a name that goes into Asterisk: a dialplan context, a Stasis application.
-type word struct{ target *string }
+type word struct {
+	target *string
+	empty  bool // may be empty
+}
 
 func (v word) set(t string) error {
-	if !isWord(t) {
+	if !isWord(t) && (t != "" || !v.empty) {
 		return wrong(t, "is no name", "1 to 79 letters, digits, dots, dashes or underscores")
 	}
 	*v.target = t
@@ -214,6 +218,23 @@ func (v path) set(t string) error {
 }
 
 func (v path) text() string { return *v.target }
+
+// folders are absolute paths, as Asterisk names them.
+type folders struct{ target *[]string }
+
+func (v folders) set(t string) error {
+	*v.target = nil
+	for part := range strings.SplitSeq(t, ",") {
+		part = strings.Trim(part, blanks)
+		if !strings.HasPrefix(part, "/") || filepath.Clean(part) == "/" || strings.Contains(part+"/", "/../") {
+			return wrong(part, "is no folder", "absolute paths with commas, such as /var/lib/asterisk/sounds")
+		}
+		*v.target = append(*v.target, filepath.Clean(part))
+	}
+	return nil
+}
+
+func (v folders) text() string { return strings.Join(*v.target, ", ") }
 
 // mac is a hardware address of six bytes, kept as written.
 type mac struct{ target *string }

@@ -3,9 +3,11 @@ package httpd
 import (
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,7 +28,13 @@ const (
 // Params are the parameters of a request from its query and its body, blanks
 // around names and values cut off. Every value is UTF-8 text without control
 // characters.
-type Params struct{ values map[string]string }
+type Params struct {
+	values map[string]string
+	long   []string // names of those that may be as long as the body
+}
+
+// ReadLongParams is ReadParams for a route with parameters that may be as long as the body. It must be the first to read.
+func ReadLongParams(c echo.Context, long ...string) (Params, error) { return remember(c, long) }
 
 // ReadParams collects the parameters of a request: its query, and its body as a
 // form or as a JSON object, on every method (DELETE too). Of a JSON body numbers
@@ -36,11 +44,13 @@ type Params struct{ values map[string]string }
 // is an *Error with status 400.
 //
 // A second call for one request returns the same parameters, although the body has been read.
-func ReadParams(c echo.Context) (Params, error) {
+func ReadParams(c echo.Context) (Params, error) { return remember(c, nil) }
+
+func remember(c echo.Context, long []string) (Params, error) {
 	if p, ok := c.Get(paramsKey).(Params); ok {
 		return p, nil
 	}
-	p, err := readParams(c)
+	p, err := readParams(c, long)
 	if err == nil {
 		c.Set(paramsKey, p)
 	}
@@ -59,8 +69,8 @@ func (p Params) Encode() string {
 	return values.Encode()
 }
 
-func readParams(c echo.Context) (Params, error) {
-	p := Params{values: map[string]string{}}
+func readParams(c echo.Context, long []string) (Params, error) {
+	p := Params{values: map[string]string{}, long: long}
 	r := c.Request()
 	if err := p.addForm(r.URL.RawQuery, "query"); err != nil {
 		return Params{}, err
@@ -151,7 +161,11 @@ func (p Params) add(name, value string) error {
 	if fault := unclean(name, maxName); fault != "" || name == "" {
 		return bad("the name of a parameter is empty or no plain text: %s", show(name))
 	}
-	if fault := unclean(value, MaxParam); fault != "" {
+	longest := MaxParam
+	if slices.Contains(p.long, name) {
+		longest = math.MaxInt
+	}
+	if fault := unclean(value, longest); fault != "" {
 		return bad("%s %s", show(name), fault)
 	}
 	if first, twice := p.values[name]; twice && first != value {

@@ -61,6 +61,25 @@ func TestReadParams(t *testing.T) {
 	}
 }
 
+// TestReadLongParams: only the named ones may be long, and all other faults are theirs too.
+func TestReadLongParams(t *testing.T) {
+	long := strings.Repeat("13800138000,", 1000)
+	for body, says := range map[string]string{
+		"numbers=" + long: "", "other=" + long: "other is longer than 8192 bytes", "numbers=" + long + "%00": "numbers holds a control character",
+		"numbers=" + long + "&numbers=1": "numbers is given twice",
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), "PUT", "/", strings.NewReader(body))
+		c := echo.New().NewContext(r, httptest.NewRecorder())
+		p, err := ReadLongParams(c, "numbers")
+		if says == "" && (err != nil || p.Get("numbers") != long) || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%.20s: %v, want %q", body, err, says)
+		}
+		if again, err := ReadParams(c); says == "" && (err != nil || again.Get("numbers") != long) {
+			t.Errorf("read again: %v", err)
+		}
+	}
+}
+
 func TestReadParamsRefuses(t *testing.T) {
 	for _, test := range []struct{ query, kind, body, says string }{
 		{"", form, "a=1%0d%0aAction:%20Ping", "a holds a control character"},
