@@ -54,7 +54,8 @@ type Sockets struct {
 	sessions map[*session]bool
 	byExten  map[pbx.Exten][]*session // who has a key for this agent alone
 	wide     []*session               // who has a key for several
-	owed     []*session               // who has subscribed while the core did not know the agents
+	owed     []func()                 // what was asked for while the core did not know the agents, or these had not been told of them
+	resyncs  uint64                   // full queries of Asterisk that are in agents and callers
 	closed   bool
 }
 
@@ -76,19 +77,15 @@ func (s *Sockets) subscribe() {
 	for _, q := range picture.Queues {
 		s.callers[q.Name] = q.Callers
 	}
+	s.resyncs = picture.Resyncs
 }
-
-// owedInterval is how often it is looked whether the core knows the agents by now.
-const owedInterval = 500 * time.Millisecond
 
 // Run tells events until ctx ends, then closes all sockets.
 func (s *Sockets) Run(ctx context.Context) error {
 	defer s.end()
 	for {
-		batch, err := s.next(ctx)
+		batch, err := s.sub.Next(ctx)
 		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			s.settle()
 		case errors.Is(err, pbx.ErrSlow):
 			s.log.Warn("sockets fell behind the events of the switch, all take the picture anew")
 			s.again()
@@ -104,38 +101,34 @@ func (s *Sockets) Run(ctx context.Context) error {
 	}
 }
 
-// next waits for events, not for long while somebody is owed a snapshot.
-func (s *Sockets) next(ctx context.Context) ([]pbx.Occurrence, error) {
-	s.mu.Lock()
-	sub, owed := s.sub, len(s.owed) > 0
-	s.mu.Unlock()
-	if !owed {
-		owedCtx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		return sub.Next(owedCtx)
-	}
-	owedCtx, cancel := context.WithTimeout(ctx, owedInterval)
-	defer cancel()
-	batch, err := sub.Next(owedCtx)
-	if ctx.Err() != nil {
-		err = context.Canceled
-	}
-	return batch, err
-}
-
-// settle sends the snapshots that are owed, once the core knows the agents.
+// settle sends what is owed, once it can be told.
 func (s *Sockets) settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.owed) == 0 || !s.sw.Status().Complete {
+	if len(s.owed) == 0 || !s.caughtUp() {
 		return
 	}
-	for _, c := range s.owed {
-		for _, k := range c.keys {
-			s.snapshot(c, k)
-		}
+	for _, pay := range s.owed {
+		pay()
 	}
 	s.owed = nil
+}
+
+// caughtUp reports whether the core knows the agents, and these have been told all that it knew when it did. The caller holds mu.
+func (s *Sockets) caughtUp() bool {
+	st := s.sw.Status()
+	return st.Complete && st.Resyncs == s.resyncs
+}
+
+// when does something that tells how agents stand: at once, or as soon as that is known. The caller holds mu.
+func (s *Sockets) when(do func()) {
+	if s.caughtUp() {
+		do()
+		return
+	}
+	if len(s.owed) < maxSockets*2 {
+		s.owed = append(s.owed, do)
+	}
 }
 
 // again subscribes anew, and sends everybody a snapshot.
@@ -161,6 +154,8 @@ func (s *Sockets) tell(batch []pbx.Occurrence) {
 			s.tellAgent(&e.Agent, o.At)
 		case pbx.AgentMoved:
 			s.agents[e.Agent.Exten] = &e.Agent
+		case pbx.PictureCompleted:
+			s.resyncs = e.Resyncs
 		case pbx.CallerQueued:
 			s.callers[e.Queue] = append(slices.Clip(s.callers[e.Queue]), e.Waiting)
 			s.tellCaller("in", e.Queue, e.Waiting, o.At)
@@ -267,11 +262,11 @@ func (s *Sockets) watch(c *session, k routeKey) {
 	if !c.has(k) {
 		s.enroll(c, k)
 	}
-	if s.sw.Status().Complete {
-		s.snapshot(c, k)
-	} else if !slices.Contains(s.owed, c) {
-		s.owed = append(s.owed, c)
-	}
+	s.when(func() {
+		if c.has(k) {
+			s.snapshot(c, k)
+		}
+	})
 }
 
 func (s *Sockets) enroll(c *session, k routeKey) {
@@ -318,11 +313,13 @@ func (s *Sockets) forget(c *session, k routeKey) bool {
 func (s *Sockets) tellState(c *session, n pbx.Exten) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := s.agents[n]
-	if x == nil {
-		x = &pbx.Agent{Exten: n, State: pbx.AgentLogout}
-	}
-	c.send(s.renderAgent(x, time.Now()))
+	s.when(func() {
+		x := s.agents[n]
+		if x == nil {
+			x = &pbx.Agent{Exten: n, State: pbx.AgentLogout}
+		}
+		c.send(s.renderAgent(x, time.Now()))
+	})
 }
 
 // agent is what an agent does, as the sockets have been told.
@@ -361,7 +358,6 @@ func (s *Sockets) leave(c *session) {
 	s.mu.Lock()
 	delete(s.sessions, c)
 	s.forget(c, nil)
-	s.owed = slices.DeleteFunc(s.owed, func(other *session) bool { return other == c })
 	s.mu.Unlock()
 	s.done.Done()
 }

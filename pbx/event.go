@@ -76,6 +76,10 @@ type QueueMemberChanged struct {
 	Removed bool
 }
 
+// PictureCompleted tells that a full query of Asterisk has been taken over: what differs from before has been told by the events before
+// it. Resyncs is that of Status from then on.
+type PictureCompleted struct{ Resyncs uint64 }
+
 // CallerQueued tells that a caller has begun to wait in a queue.
 type CallerQueued struct {
 	Queue   QueueName
@@ -113,6 +117,7 @@ func (RecordsMissed) event()      {}
 func (CallRecorded) event()       {}
 func (ExtensionChanged) event()   {}
 func (QueueMemberChanged) event() {}
+func (PictureCompleted) event()   {}
 func (CallerQueued) event()       {}
 func (CallerUnqueued) event()     {}
 func (AgentChanged) event()       {}

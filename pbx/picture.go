@@ -9,7 +9,7 @@ import (
 
 // picture copies the whole state. The caller holds mu.
 func (s *Switch) picture() Picture {
-	p := Picture{Seq: s.state.seq, Calls: s.calls(), Extensions: s.extensions()}
+	p := Picture{Seq: s.state.seq, Resyncs: s.resyncs, Calls: s.calls(), Extensions: s.extensions()}
 	for _, q := range s.state.queues {
 		p.Queues = append(p.Queues, q.copy())
 	}

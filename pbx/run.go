@@ -265,6 +265,7 @@ func (r *run) rebuild(st *state, snap *snapshot) {
 		r.records.told, r.records.next, r.records.looked, r.records.changed = snap.place, position{}, time.Now(), true
 	}
 	r.resyncs++
+	st.emit(PictureCompleted{Resyncs: r.resyncs})
 	reason := ""
 	if len(snap.missing) > 0 {
 		reason = "not allowed or not there: " + strings.Join(snap.missing, "; ")

@@ -29,6 +29,7 @@ type Picture struct {
 	Extensions []Extension
 	Agents     []Agent // those who are or were members of a queue
 	Queues     []Queue
+	Resyncs    uint64 // full queries that are in the picture
 }
 
 // Subscription is a place in the stream of events. Its methods are safe for use by one reader.
