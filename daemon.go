@@ -253,7 +253,15 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 }
 
 func olaRules(cfg *conf.Config, zone *time.Location) ola.Rules {
-	return ola.Rules{PrivateAnswer: cfg.OLA.PrivateAnswer, AfterWork: pbxRules(cfg).AfterWork, Location: zone}
+	overlays := map[pbx.QueueName]map[string]string{}
+	for _, o := range cfg.Overlays {
+		queue := pbx.QueueName(o.Queue)
+		if overlays[queue] == nil {
+			overlays[queue] = map[string]string{}
+		}
+		overlays[queue][o.Key] = o.Value
+	}
+	return ola.Rules{PrivateAnswer: cfg.OLA.PrivateAnswer, AfterWork: pbxRules(cfg).AfterWork, Location: zone, Queues: overlays}
 }
 
 // targets lists the receivers, that of [general] URL first.

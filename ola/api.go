@@ -26,9 +26,10 @@ const pathSocket = "/ola_socket"
 
 // Rules are the settings of the dialect. They may change while it runs.
 type Rules struct {
-	PrivateAnswer string         // private_data of an agent who talks: "answer" or "answered"
-	AfterWork     time.Duration  // how long an agent is paused after a call out of a queue
-	Location      *time.Location // of all times
+	PrivateAnswer string                              // private_data of an agent who talks: "answer" or "answered"
+	AfterWork     time.Duration                       // how long an agent is paused after a call out of a queue
+	Location      *time.Location                      // of all times
+	Queues        map[pbx.QueueName]map[string]string // what the list of queues tells besides, by its keys
 }
 
 // APIOptions are the parts that the dialect's requests need.

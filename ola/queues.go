@@ -3,6 +3,7 @@ package ola
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,28 @@ func rowOf(q pbx.Queue) queueRow {
 	}
 }
 
+// row is a queue as Asterisk has it, and what the configuration says of it besides.
+func (r *Rules) row(q pbx.Queue) queueRow {
+	row := rowOf(q)
+	fields := reflect.ValueOf(&row).Elem()
+	for i := range fields.NumField() {
+		text, set := r.Queues[q.Name][fields.Type().Field(i).Tag.Get("json")]
+		if !set {
+			continue
+		}
+		switch f := fields.Field(i); f.Kind() {
+		case reflect.Int:
+			n, _ := strconv.Atoi(text) // the configuration has been checked
+			f.SetInt(int64(n))
+		case reflect.Pointer:
+			f.Set(reflect.ValueOf(&text))
+		default:
+			f.SetString(text)
+		}
+	}
+	return row
+}
+
 // allQueues lists the queues, or those whose name contains name and whose number is uuid.
 func (a *API) allQueues(c echo.Context) error {
 	name, err := value(c, "name")
@@ -91,10 +114,10 @@ func (a *API) allQueues(c echo.Context) error {
 	if err != nil {
 		return failure(err)
 	}
-	rows := []queueRow{}
+	rows, rules := []queueRow{}, a.rules.Load()
 	for _, q := range queues {
-		if strings.Contains(string(q.Name), name) && (uuid == "" || uuid == string(q.Name)) {
-			rows = append(rows, rowOf(q))
+		if strings.Contains(rules.row(q).Name, name) && (uuid == "" || uuid == string(q.Name)) {
+			rows = append(rows, rules.row(q))
 		}
 	}
 	return c.JSON(http.StatusOK, rows)

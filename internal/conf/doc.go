@@ -29,6 +29,7 @@ type Config struct {
 	Receivers  []Receiver // in the order of the file
 	OLA        OLA
 	Gateways   []Gateway // in the order of the file
+	Overlays   []Overlay // of queues, in the order of the file
 	HTTP       HTTP
 	Log        Log
 }

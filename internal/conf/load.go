@@ -94,7 +94,7 @@ func sections(table []key) []string {
 			list = append(list, k.section)
 		}
 		if k.section == "ola" && !slices.Contains(list, gatewaySection) {
-			list = append(list, gatewaySection)
+			list = append(list, gatewaySection, overlaySection)
 		}
 		if k.section == "calls" && !slices.Contains(list, ivrSection) {
 			list = append(list, ivrSection)
@@ -119,8 +119,8 @@ func (c *Config) apply(s *scanner, table []key) map[string]place {
 		if e.section == ivrSection {
 			id = e.section + "." + e.name // contexts are as Asterisk has them, with their case
 		}
-		if e.section == gatewaySection {
-			id = e.section + "." + e.name // and so are trunk groups, as their clients name them
+		if e.section == gatewaySection || e.section == overlaySection {
+			id = e.section + "." + e.name // and so are trunk groups, as their clients name them, and queues
 		}
 		s.section, s.skip = e.section, false
 		if first, twice := origin[id]; twice {
@@ -145,6 +145,9 @@ func (c *Config) assign(e entry, table []key) *Error {
 	}
 	if e.section == gatewaySection {
 		return c.addGateway(e, fault)
+	}
+	if e.section == overlaySection {
+		return c.addOverlay(e, fault)
 	}
 	i := slices.IndexFunc(table, func(k key) bool { return k.section == e.section && strings.EqualFold(k.name, e.name) })
 	if i < 0 {

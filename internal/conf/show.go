@@ -25,6 +25,12 @@ func (c *Config) String() string {
 			b.WriteString(c.Gateways[i].Name + " = " + c.Gateways[i].text() + "\n")
 		}
 	}
+	if len(c.Overlays) > 0 {
+		b.WriteString("[" + overlaySection + "]\n")
+		for _, o := range c.Overlays {
+			b.WriteString(o.Queue + "." + o.Key + " = " + o.Value + "\n")
+		}
+	}
 	return b.String()
 }
 
