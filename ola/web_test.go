@@ -155,3 +155,17 @@ func TestDemoPageIsWhole(t *testing.T) {
 		t.Errorf("the page has %q, which its policy forbids", m)
 	}
 }
+
+// TestPageOfTheReadmeWorks runs the page that README.md shows.
+func TestPageOfTheReadmeWorks(t *testing.T) {
+	r, url := online(t, newAsterisk(t), rigOptions{})
+	p := r.open(url)
+	readme, err := os.ReadFile("README.md")
+	r.must(err)
+	_, rest, _ := strings.Cut(string(readme), "<script>\n")
+	script, _, _ := strings.Cut(rest, "</script>")
+	r.must(p.vm.Set("PASSWORD", secretOf("808")))
+	p.run(`var shown = {}, document = {getElementById: function (id) { return shown[id] = shown[id] || {}; }};`)
+	p.run(strings.NewReplacer("'ws://BOX:8000/ola_socket'", "URL", "'PASSWORD'", "PASSWORD").Replace(script))
+	p.until(`shown.state && shown.state.textContent === 'ready'`)
+}

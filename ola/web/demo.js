@@ -5,6 +5,7 @@
 const byId = function (id) { return document.getElementById(id); };
 const linesKept = 200;
 const callers = new Map(); // who waits, by the id of his channel
+let queues = ''; // of the agent, as last told
 
 function log(text, refused) {
   const line = document.createElement('li');
@@ -34,6 +35,12 @@ function showAgent(a) {
   byId('call').textContent = a.state === 'busy' ? (a.call_direction === 'inbound' ? 'from ' : 'to ') + a.other_dn : '';
   if (a.queue_id.length > 0 && byId('queues').value === '') {
     byId('queues').value = a.queue_id.join(', ');
+  }
+  if (a.queue_id.join() !== queues) { // who waits there already is told to who subscribes
+    queues = a.queue_id.join();
+    callers.clear();
+    showCallers();
+    show('watch callers', ola.subscribe('ola.caller.' + a.agent_extn));
   }
   log([a.agent_extn, a.old_state, '>', a.state, a.private_data, a.call_type, a.other_dn].filter(Boolean).join(' '));
 }
@@ -76,8 +83,8 @@ ola.onConnect = function () {
   const extn = byId('extn').value;
   byId('who').textContent = extn;
   showConnection('connected');
+  queues = '';
   show('watch', ola.subscribe('ola.agent.' + extn));
-  show('watch callers', ola.subscribe('ola.caller.' + extn));
 };
 
 ola.onReconnect = function () { // what was subscribed to is so again
