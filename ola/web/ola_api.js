@@ -318,10 +318,7 @@
         return;
       }
       quiet(this._authenticate(ws, login).catch(function (err) {
-        if (ws !== self.ws || self._welcomed) {
-          return; // that is dealt with where it was lost, or the page has logged in meanwhile
-        }
-        if (passes(err)) {
+        if (passes(err)) { // where the connection broke it is lost already
           self._lose(ws, { type: 'close', code: 1006, reason: err.message, wasClean: false });
           return;
         }
