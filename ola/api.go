@@ -92,6 +92,7 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 	}
 	s.Mount(httpd.Dialect{Prefix: pathSocket, Render: render}).GET("", a.socket)
+	mountWeb(s)
 	s.Describe(openAPI)
 }
 

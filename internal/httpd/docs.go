@@ -74,10 +74,16 @@ func (s *Server) serveDocument(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("openapi document: %w", err)
 	}
-	if unchanged(c, text) {
+	return ServeFile(c, echo.MIMEApplicationJSON, text)
+}
+
+// ServeFile answers with a file that is a part of the program. The client may keep it, and asks each time whether it is still the same, so
+// that no page runs with code of an older daemon.
+func ServeFile(c echo.Context, mimeType string, data []byte) error {
+	if unchanged(c, data) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, text)
+	return c.Blob(http.StatusOK, mimeType, data)
 }
 
 func servePage(c echo.Context, file pageFile) error {
@@ -88,11 +94,11 @@ func servePage(c echo.Context, file pageFile) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Referrer-Policy", "no-referrer")
+	if !strings.HasSuffix(file.name, ".gz") {
+		return ServeFile(c, file.mimeType, data)
+	}
 	if unchanged(c, data) {
 		return c.NoContent(http.StatusNotModified)
-	}
-	if !strings.HasSuffix(file.name, ".gz") {
-		return c.Blob(http.StatusOK, file.mimeType, data)
 	}
 	h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	if strings.Contains(c.Request().Header.Get(echo.HeaderAcceptEncoding), "gzip") {
@@ -112,5 +118,10 @@ func unchanged(c echo.Context, data []byte) bool {
 	tag := `"` + base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]) + `"`
 	c.Response().Header().Set("ETag", tag)
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
-	return c.Request().Header.Get("If-None-Match") == tag
+	for _, had := range strings.Split(strings.Join(c.Request().Header["If-None-Match"], ","), ",") {
+		if strings.TrimPrefix(strings.TrimSpace(had), "W/") == tag { // a proxy that compresses makes it weak
+			return true
+		}
+	}
+	return false
 }
