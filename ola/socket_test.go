@@ -339,6 +339,13 @@ func TestWatching(t *testing.T) {
 	user.wants(200, "ok", `{"cmd":"go_ready","args":{"extn":"809"}}`)
 	user.does("809 unready > ready")
 	agent.does("809 unready > ready")
+
+	late := r.connect(url).as("812") // who sees the queue's callers only while he is in it
+	late.wants(200, "ok", `{"cmd":"subscribe","args":{"key":"ola.caller.812"}}`)
+	late.wants(200, "ok", `{"cmd":"login","args":{"queue":"10010"}}`)
+	late.does("caller in 13012345678")
+	late.wants(200, "ok", `{"cmd":"logout"}`)
+	late.does("caller out 13012345678")
 }
 
 // TestEventObject compares the event of a busy and of an idle agent with the document's sample, key by key and in their order.

@@ -150,10 +150,10 @@ func (s *Sockets) tell(batch []pbx.Occurrence) {
 	for _, o := range batch {
 		switch e := o.Event.(type) {
 		case pbx.AgentChanged:
-			s.agents[e.Agent.Exten] = &e.Agent
+			s.take(&e.Agent, o.At)
 			s.tellAgent(&e.Agent, o.At)
 		case pbx.AgentMoved:
-			s.agents[e.Agent.Exten] = &e.Agent
+			s.take(&e.Agent, o.At)
 		case pbx.PictureCompleted:
 			s.resyncs = e.Resyncs
 		case pbx.CallerQueued:
@@ -164,6 +164,48 @@ func (s *Sockets) tell(batch []pbx.Occurrence) {
 			s.tellCaller("out", e.Queue, e.Waiting, o.At)
 		}
 	}
+}
+
+// take notes what an agent does. Who watches his queues is told of those who wait in one that he has joined, or left.
+func (s *Sockets) take(x *pbx.Agent, at time.Time) {
+	var before []pbx.QueueName
+	if old := s.agents[x.Exten]; old != nil {
+		before = old.Queues
+	}
+	delete(s.agents, x.Exten) // so that whoever watches the queue by another agent is known
+	for _, q := range x.Queues {
+		if !slices.Contains(before, q) {
+			s.tellWaiting("in", x.Exten, q, at)
+		}
+	}
+	for _, q := range before {
+		if !slices.Contains(x.Queues, q) {
+			s.tellWaiting("out", x.Exten, q, at)
+		}
+	}
+	s.agents[x.Exten] = x
+}
+
+// tellWaiting tells who watches one agent's callers of all who wait in a queue, but for those who see that queue by another agent.
+func (s *Sockets) tellWaiting(action string, n pbx.Exten, q pbx.QueueName, at time.Time) {
+	for _, w := range s.callers[q] {
+		text := encode(waiting(action, q, w, at))
+		for _, c := range slices.Concat(s.byExten[n], s.wide) {
+			if slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofCaller(n) }) && !s.sees(c, q) {
+				c.send(text)
+			}
+		}
+	}
+}
+
+// sees reports whether a socket is told of those who wait in a queue.
+func (s *Sockets) sees(c *session, q pbx.QueueName) bool {
+	for n, x := range s.agents {
+		if slices.Contains(x.Queues, q) && slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofCaller(n) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Sockets) tellAgent(x *pbx.Agent, at time.Time) {
