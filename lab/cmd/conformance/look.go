@@ -108,10 +108,14 @@ func (s *stage) talk(ctx context.Context, from, to string) (*phone.Call, error) 
 
 // rings waits for a call at a phone, until it is answered and something is heard in it.
 func (s *stage) rings(ctx context.Context, number string) (*phone.Call, error) {
+	return taken(ctx, s.phones[number])
+}
+
+func taken(ctx context.Context, p *phone.Phone) (*phone.Call, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		c, err := s.phones[number].Accept(ctx)
+		c, err := p.Accept(ctx)
 		if err != nil {
 			return nil, err
 		}
