@@ -21,13 +21,12 @@ type socket struct {
 
 // event is one that is no answer, as it came and as far as the steps look at it.
 type event struct {
-	text []byte
-	Type string `json:"event_type"`
-	State,
-	Dtmf string
-	Private string   `json:"private_data"`
-	Accept  string   `json:"call_accept"`
-	Queues  []string `json:"queue_id"`
+	text    []byte
+	Type    string `json:"event_type"`
+	State   string
+	Dtmf    string
+	Private string `json:"private_data"`
+	Accept  string `json:"call_accept"`
 	Action  string
 	Caller  struct{ UUID string }
 }
