@@ -70,7 +70,7 @@ bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
 demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
 
-conformance: need-test ## every curl line of the vendor's page, against real Asterisk 16 and 22
+conformance: need-test ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
 	go run ./lab/cmd/conformance
 
 faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)

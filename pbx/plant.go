@@ -14,12 +14,13 @@ import (
 // A phone that is made here is one category in a configuration file of Asterisk, which UpdateConfig writes and a reload of one module
 // reads: all of it over the manager interface, on a PBX that nobody has prepared (ADR 23).
 
-// plant is where and how a SIP driver keeps its phones.
-type plant struct{ tech, file, module, mark string }
+// plant is where and how a SIP driver keeps its phones. What reads the file of PJSIP is not reloaded alone: a new phone would be callable
+// when it registers, and shown as unavailable for up to a minute, because res_pjsip had not heard of it.
+type plant struct{ tech, file, module, reload, mark string }
 
 var (
-	pjsipPlant = plant{tech: "PJSIP", file: "pjsip_wizard.conf", module: "res_pjsip_config_wizard.so", mark: "dialbridge"}
-	sipPlant   = plant{tech: "SIP", file: "sip.conf", module: "chan_sip.so", mark: "description"}
+	pjsipPlant = plant{tech: "PJSIP", file: "pjsip_wizard.conf", module: "res_pjsip_config_wizard.so", reload: "res_pjsip.so", mark: "dialbridge"}
+	sipPlant   = plant{tech: "SIP", file: "sip.conf", module: "chan_sip.so", reload: "chan_sip.so", mark: "description"}
 )
 
 // lineTemplate is the template that an administrator may write into the file: phones that are made here inherit from it.
@@ -229,7 +230,7 @@ func (d *Directory) refused(p plant, err error) error {
 
 // load has the driver read its file, and waits until it shows what was written. RefusedError when it does not.
 func (d *Directory) load(ctx context.Context, p plant, n Exten, wait time.Duration, done func(context.Context) (bool, error)) error {
-	if _, err := d.sw.client.Do(ctx, ami.NewAction("Reload", "Module", p.module)); err != nil {
+	if _, err := d.sw.client.Do(ctx, ami.NewAction("Reload", "Module", p.reload)); err != nil {
 		return translate(err)
 	}
 	look := time.NewTicker(lookAgain)

@@ -117,6 +117,7 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("the first dialect has 821 as %s, want 4", got)
 		}
 		p := b.registers("821", oddPassword)
+		b.idle("821") // and not a minute later, when Asterisk asks the phone
 		b.refusesRegister("821", "wrong")
 		b.speak(p, other)
 		b.speak(other, p)

@@ -7,11 +7,17 @@ import (
 	"testing"
 )
 
-func TestLines(t *testing.T) {
-	lines, err := vendorLines()
+func played(t *testing.T) []page {
+	t.Helper()
+	all, err := pages()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+func TestLines(t *testing.T) {
+	lines := played(t)[0].lines
 	used := map[int]bool{}
 	for _, st := range steps() {
 		used[st.line] = true
@@ -81,10 +87,7 @@ func TestTableIsGreenOnlyWhenAllIs(t *testing.T) {
 }
 
 func TestEndpointThatIsMissing(t *testing.T) {
-	lines, err := vendorLines()
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines := played(t)[0].lines
 	if r := (&stage{}).do(t.Context(), step{line: 15, name: "add"}, lines[14], map[string]bool{"GET /coocenter-api/blacklist/create": true}); !r.missing || r.green() {
 		t.Errorf("%+v", r)
 	}

@@ -83,12 +83,20 @@ func (s *stage) allFree(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	free := 0
+	var others []string
 	for _, r := range rows {
-		if s.phones[r.Extension] != nil && r.Status == "0" {
+		switch {
+		case s.phones[r.Extension] == nil:
+		case r.Status == "0":
 			free++
+		default:
+			others = append(others, r.Extension+" has "+r.Status)
 		}
 	}
-	return free == len(s.phones), nil
+	if free < len(s.phones) {
+		return false, fmt.Errorf("%d of %d phones are free, %v", free, len(s.phones), others)
+	}
+	return true, nil
 }
 
 // talk lets one phone call another, and waits until they hear each other.
@@ -108,10 +116,14 @@ func (s *stage) talk(ctx context.Context, from, to string) (*phone.Call, error) 
 
 // rings waits for a call at a phone, until it is answered and something is heard in it.
 func (s *stage) rings(ctx context.Context, number string) (*phone.Call, error) {
+	return taken(ctx, s.phones[number])
+}
+
+func taken(ctx context.Context, p *phone.Phone) (*phone.Call, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		c, err := s.phones[number].Accept(ctx)
+		c, err := p.Accept(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
-// Command conformance runs every curl line of the vendor's page against the daemon beside a real Asterisk 16 and a real
-// Asterisk 22, each in a state in which it must succeed, compares the answers with the documented ones, and looks at
-// Asterisk for the effect. It exits 0 only when everything is as it must be.
+// Command conformance runs every curl line of the first vendor's page, every request address of the second one's and every method
+// of its script against the daemon beside a real Asterisk 16 and a real Asterisk 22, each in a state in which it must succeed,
+// compares the answers with the documented ones, and looks at Asterisk and at the phones for the effect. It exits 0 only when
+// everything is as it must be.
 package main
 
 import (
@@ -30,13 +31,13 @@ func main() {
 	}
 }
 
-var errRed = errors.New("not everything is as the vendor's page has it")
+var errRed = errors.New("not everything is as the vendors' pages have it")
 
 // run plays all lines beside each Asterisk, at the same time, and prints the table.
 func run(ctx context.Context, versions []string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	lines, err := vendorLines()
+	all, err := pages()
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func run(ctx context.Context, versions []string) (err error) {
 	for i, version := range versions {
 		go func() {
 			var err error
-			columns[i], err = play(ctx, version, binary, lines, log)
+			columns[i], err = play(ctx, version, binary, all, log)
 			failures <- err
 		}()
 	}
@@ -65,7 +66,8 @@ func run(ctx context.Context, versions []string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nThe page's lines as printed, but for the host and 800, which is %s here.\n", agent)
+	fmt.Printf("\ncoocenter: the page's lines as printed, but for the host and 800, which is %s here.\n", agent)
+	fmt.Println("ola: the page's addresses with their placeholders as printed, and the frames of its script.")
 	if !table(os.Stdout, versions, columns) {
 		return errRed
 	}
@@ -73,7 +75,7 @@ func run(ctx context.Context, versions []string) (err error) {
 }
 
 // play runs all steps in their order beside one Asterisk.
-func play(ctx context.Context, version, binary string, lines []string, log *slog.Logger) (results []result, err error) {
+func play(ctx context.Context, version, binary string, all []page, log *slog.Logger) (results []result, err error) {
 	s, err := setUp(ctx, version, binary, log)
 	if s != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
@@ -85,14 +87,26 @@ func play(ctx context.Context, version, binary string, lines []string, log *slog
 	if err != nil {
 		return nil, err
 	}
-	for _, st := range steps() {
-		line := lines[st.line-1]
-		if st.instead != "" {
-			line = strings.Replace(line, st.instead, st.with, 1)
-		}
-		r := s.do(ctx, st, line, described)
+	note := func(page string, r result) {
+		r.page = page
 		fmt.Fprintf(os.Stderr, "asterisk %s: %s\n", version, r)
 		results = append(results, r)
+	}
+	for _, p := range all {
+		for _, st := range p.steps {
+			line := p.lines[st.line-1]
+			if st.instead != "" {
+				line = strings.Replace(line, st.instead, st.with, 1)
+			}
+			note(p.name, s.do(ctx, st, line, described))
+		}
+	}
+	frames, err := linesOf(framesText, framesCount)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range frameSteps() {
+		note("ola socket", s.doFrame(ctx, st, frames[st.line-1]))
 	}
 	return results, nil
 }

@@ -33,15 +33,16 @@ type stage struct {
 	dir           string
 	certificate   string // file of the daemon's certificate
 	phones        map[string]*phone.Phone
-	outside       *phone.Phone // the provider
-	recording     string       // value of the page's ${filePath}
-	answer        answer       // to the present line
+	outside       *phone.Phone      // the provider
+	words         map[string]string // what the lines name as a shell's variables
+	answer        answer            // to the present line
+	agent, user   *socket           // of the second page's script
 	closers       []func() error
 }
 
 // setUp starts everything. The stage is to be closed also when there is an error.
 func setUp(ctx context.Context, version, binary string, log *slog.Logger) (s *stage, err error) {
-	s = &stage{phones: map[string]*phone.Phone{}}
+	s = &stage{phones: map[string]*phone.Phone{}, words: map[string]string{}}
 	if s.lab, err = lab.Start(ctx, lab.Options{Version: version, Logger: log}); err != nil {
 		return s, err
 	}
@@ -76,7 +77,8 @@ func (s *stage) startDaemon(ctx context.Context, binary string) (err error) {
 		return err
 	}
 	s.certificate = certificate
-	extra := fmt.Sprintf("[http]\ntls_port = 8080\ntls_cert = %s\ntls_key = %s\n", certificate, key)
+	extra := fmt.Sprintf("[http]\ntls_port = 8080\ntls_cert = %s\ntls_key = %s\n[ola_gateways]\n222 = %s/trunk, count=1\n[ivr]\nivr-610 = 610, working time\n",
+		certificate, key, s.lab.Tech)
 	start, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if s.daemon, err = bridge.Start(start, s.lab, bridge.Options{Binary: binary, Dir: s.dir, Receiver: s.receiver, Extra: extra}); err != nil {
@@ -121,6 +123,7 @@ func (s *stage) described(ctx context.Context) (map[string]bool, error) {
 type answer struct {
 	status int
 	kind   string // Content-Type
+	token  string // X-Auth-Token
 	body   []byte
 }
 
@@ -128,9 +131,12 @@ type answer struct {
 func (s *stage) curl(ctx context.Context, line string) (a answer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	file := filepath.Join(s.dir, "answer")
-	cmd := exec.CommandContext(ctx, "sh", "-c", line+` -s -S -o "$answer" -w '%{http_code} %{content_type}' --cacert "$certificate" --noproxy '*'`)
-	cmd.Env = append(os.Environ(), "answer="+file, "certificate="+s.certificate, "filePath="+s.recording)
+	file, header := filepath.Join(s.dir, "answer"), filepath.Join(s.dir, "header")
+	cmd := exec.CommandContext(ctx, "sh", "-c", line+` -s -S -o "$answer" -D "$header" -w '%{http_code} %{content_type}' --cacert "$certificate" --noproxy '*'`)
+	cmd.Env = append(os.Environ(), "answer="+file, "header="+header, "certificate="+s.certificate)
+	for name, value := range s.words {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -143,6 +149,15 @@ func (s *stage) curl(ctx context.Context, line string) (a answer, err error) {
 		return a, fmt.Errorf("curl printed %q: %w", out, err)
 	}
 	_, a.kind, _ = strings.Cut(string(out), " ")
+	lines, err := os.ReadFile(header)
+	for line := range strings.Lines(string(lines)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "X-Auth-Token") {
+			a.token = strings.TrimSpace(value)
+		}
+	}
+	if err != nil {
+		return a, err
+	}
 	a.body, err = os.ReadFile(file)
 	return a, err
 }
@@ -151,8 +166,7 @@ func (s *stage) curl(ctx context.Context, line string) (a answer, err error) {
 func (s *stage) do(ctx context.Context, st step, line string, described map[string]bool) (r result) {
 	method, path := endpoint(line)
 	r = result{name: st.name, request: method + " " + path, status: "-"}
-	path = strings.Replace(path, "${", "{", 1)
-	if r.missing = !described[method+" "+path]; r.missing {
+	if r.missing = !isDescribed(described, method, path); r.missing {
 		r.body = errors.New("the daemon has no such endpoint")
 		return r
 	}

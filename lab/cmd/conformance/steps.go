@@ -16,9 +16,9 @@ import (
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
-// step is a line of the page, in a state in which it must succeed.
+// step is a line of a page, in a state in which it must succeed.
 type step struct {
-	line          int // of the page's curl lines, from 1
+	line          int // of the page's, from 1
 	name          string
 	instead, with string // a word of the line that is replaced, "" = none
 	before        func(context.Context, *stage) error
@@ -27,7 +27,7 @@ type step struct {
 	keep          bool                                // the calls go on
 }
 
-// steps are the lines in the page's order.
+// steps are the lines in the order of the first page.
 func steps() []step {
 	return []step{
 		{line: 1, name: "live calls", before: talking("801", "802"), effect: listsTheCall, body: documented(
@@ -182,19 +182,23 @@ func inQueue(want bool) func(context.Context, *stage) error {
 
 // dialled wants the phone of src to ring first, showing dst, and then both to hear each other.
 func dialled(ctx context.Context, s *stage) error {
-	src, err := s.rings(ctx, "808")
+	return s.clicked(ctx, "808", "809")
+}
+
+func (s *stage) clicked(ctx context.Context, from, to string) error {
+	src, err := s.rings(ctx, from)
 	if err != nil {
-		return fmt.Errorf("808: %w", err)
+		return fmt.Errorf("%s: %w", from, err)
 	}
-	dst, err := s.rings(ctx, "809")
+	dst, err := s.rings(ctx, to)
 	if err != nil {
-		return fmt.Errorf("809: %w", err)
+		return fmt.Errorf("%s: %w", to, err)
 	}
 	switch a, b := src.Info(), dst.Info(); {
 	case a.Answered.After(b.Created):
-		return errors.New("809 rang before 808 had answered")
-	case b.Remote.Number != "808":
-		return fmt.Errorf("809 shows %q", b.Remote.Number)
+		return fmt.Errorf("%s rang before %s had answered", to, from)
+	case b.Remote.Number != from:
+		return fmt.Errorf("%s shows %q", to, b.Remote.Number)
 	}
 	return nil
 }
@@ -267,7 +271,12 @@ func turnedAway(ctx context.Context, s *stage) error {
 	if err := listed("123123", true)(ctx, s); err != nil {
 		return err
 	}
-	c, err := s.calls(ctx, "123123")
+	return s.turnsAway(ctx, "123123")
+}
+
+// turnsAway wants a caller outside not to reach 801.
+func (s *stage) turnsAway(ctx context.Context, number string) error {
+	c, err := s.calls(ctx, number)
 	if err != nil {
 		return err
 	}
@@ -297,10 +306,10 @@ func recorded(ctx context.Context, s *stage) error {
 	_, err = s.receiver.Until(ctx, "a call record with a recording", func(events []bridge.Event) bool {
 		for _, e := range events {
 			if e.Kind == "cdr" && e.Fields["recordfile"] != "" {
-				s.recording = e.Fields["recordfile"]
+				s.words["filePath"] = e.Fields["recordfile"]
 			}
 		}
-		return s.recording != ""
+		return s.words["filePath"] != ""
 	})
 	return err
 }
@@ -313,7 +322,7 @@ func isSound(s *stage) error {
 }
 
 func sameFile(_ context.Context, s *stage) error {
-	file, err := os.ReadFile(filepath.Join(s.lab.RecordingsDir, filepath.FromSlash(s.recording)))
+	file, err := os.ReadFile(filepath.Join(s.lab.RecordingsDir, filepath.FromSlash(s.words["filePath"])))
 	if err != nil {
 		return err
 	}
