@@ -302,17 +302,18 @@ func (s *Sockets) watch(c *session, k routeKey) {
 		return // it has ended meanwhile
 	}
 	if !c.has(k) {
-		s.enroll(c, k)
+		c.keys = append(c.keys, k)
 	}
 	s.when(func() {
-		if c.has(k) {
+		if c.has(k) { // still
+			s.enroll(c, k) // not before: what leads to the snapshot would be told besides
 			s.snapshot(c, k)
 		}
 	})
 }
 
+// enroll lets a socket be told what a key stands for.
 func (s *Sockets) enroll(c *session, k routeKey) {
-	c.keys = append(c.keys, k)
 	if n := k.exten(); n == "" {
 		if !slices.Contains(s.wide, c) {
 			s.wide = append(s.wide, c)
