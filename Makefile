@@ -29,7 +29,7 @@ build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
 
 test: need-test ## run the tests of PKG (all) with the race detector, on real Asterisk too
-	go test -race -shuffle=on -timeout 15m -p 2 $(TESTFLAGS) $(PKG)
+	go test -race -shuffle=on -timeout 30m -p 2 $(TESTFLAGS) $(PKG)
 
 race: need-test ## run the tests of PKG (all) three times over, to find races
 	go test -race -shuffle=on -timeout 30m -p 2 -count=3 $(TESTFLAGS) $(PKG)
@@ -61,7 +61,7 @@ golden: need-test ## write the golden files anew; read the difference before you
 	git diff --stat
 
 cover: need-test ## run all tests and show how much of the code they reach
-	go test -timeout 15m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
+	go test -timeout 30m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
 bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
