@@ -130,7 +130,7 @@ func (s *session) auth(ctx context.Context, f *frame) error {
 	if name == "" || password == "" {
 		return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized} // a client that logs in later
 	}
-	w, err := s.api.identify(ctx, name, password)
+	w, err := s.identify(ctx, name, password)
 	if wait, blocked := s.api.failures.Blocked(s.remote); blocked {
 		return httpd.TooMany(wait)
 	}
@@ -140,13 +140,24 @@ func (s *session) auth(ctx context.Context, f *frame) error {
 	if err != nil {
 		return loginFailure(err)
 	}
-	s.api.sockets.unwatch(s, nil)
 	s.who = w
 	s.mu.Lock()
 	s.known = true
 	s.mu.Unlock()
+	s.conn.SetReadLimit(maxFrame)
 	s.log.Info("socket logged in", "extension", w.exten, "user", w.user, "remote", s.remote.String())
 	return nil
+}
+
+// identify finds out who logs in, and notes it: of an extension whose password is changed meanwhile, once more.
+func (s *session) identify(ctx context.Context, name, password string) (who, error) {
+	for {
+		changes := s.api.sockets.changed()
+		w, err := s.api.identify(ctx, name, password)
+		if err != nil || s.api.sockets.admit(s, w, changes) {
+			return w, err
+		}
+	}
 }
 
 // identify finds out whose name and password these are.

@@ -1,6 +1,7 @@
 package ola
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -61,7 +62,15 @@ func (a *API) updateExtension(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.changed(c, "extension changed", string(l.Exten), a.directory.SetLine(traced(c), l))
+	old, err := a.directory.Line(traced(c), l.Exten)
+	if err != nil && !errors.Is(err, pbx.ErrNotFound) {
+		return failure(err)
+	}
+	err = a.directory.SetLine(traced(c), l)
+	if l.Password != "" && l.Password != old.Password && (err == nil || errors.Is(err, pbx.ErrUnknown)) {
+		a.sockets.expel(l.Exten)
+	}
+	return a.changed(c, "extension changed", string(l.Exten), err)
 }
 
 // deleteExtension takes an extension away.
@@ -70,7 +79,11 @@ func (a *API) deleteExtension(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.changed(c, "extension removed", v[0], a.directory.RemoveLine(traced(c), pbx.Exten(v[0])))
+	err = a.directory.RemoveLine(traced(c), pbx.Exten(v[0]))
+	if err == nil || errors.Is(err, pbx.ErrUnknown) {
+		a.sockets.expel(pbx.Exten(v[0]))
+	}
+	return a.changed(c, "extension removed", v[0], err)
 }
 
 // changed answers a change of what was made here, and notes who asked for it: it lasts, and takes a telephone away.

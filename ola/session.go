@@ -28,12 +28,16 @@ type session struct {
 	cancel context.CancelFunc
 	ping   *time.Timer
 
-	keys []routeKey // guarded by Sockets.mu
+	keys  []routeKey // guarded by Sockets.mu
+	login pbx.Exten  // the agent who has logged in, "" for none and for a user; guarded by Sockets.mu
 
 	who who // of the goroutine that does commands alone
 
 	mu       sync.Mutex // guards all below
 	unsent   [][]byte
+	frames   int // that are not written yet, those that are being written included
+	bytes    int // of them
+	waiting  int // bytes of commands
 	writing  bool
 	commands [][]byte
 	working  bool
@@ -69,7 +73,7 @@ func (a *API) socket(c echo.Context) error {
 		a.sockets.leave(s)
 		return nil //nolint:nilerr // it has been answered
 	}
-	conn.SetReadLimit(maxFrame)
+	conn.SetReadLimit(maxLogin)
 	s.mu.Lock()
 	s.conn = conn
 	over := s.gone
@@ -171,12 +175,17 @@ func (s *session) expire() {
 func (s *session) take(text []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.commands) >= maxCommands {
+	most := maxWaiting
+	if !s.known {
+		most = maxLogin
+	}
+	if len(s.commands) >= maxCommands || len(s.commands) > 0 && s.waiting+len(text) > most {
 		f, _ := parseFrame(text)
 		s.put(f.answer("", &httpd.Error{Status: http.StatusTooManyRequests, Message: "too many commands at once"}))
 		return
 	}
 	s.commands = append(s.commands, text)
+	s.waiting += len(text)
 	if !s.working {
 		s.working = true
 		s.run(s.work)
@@ -194,6 +203,7 @@ func (s *session) work() {
 		}
 		text := s.commands[0]
 		s.commands = s.commands[1:]
+		s.waiting -= len(text)
 		s.mu.Unlock()
 		s.do(text)
 	}
@@ -230,12 +240,19 @@ func (s *session) put(text []byte) {
 	if s.gone || s.conn == nil {
 		return
 	}
-	if len(s.unsent) >= s.api.sockets.limit.unsent {
-		s.log.Warn("socket fell behind and is cut off", "remote", s.remote.String(), "frames", len(s.unsent))
+	limit := &s.api.sockets.limit
+	most := limit.bytes
+	if !s.known {
+		most = limit.early
+	}
+	if s.frames >= limit.unsent || s.bytes+len(text) > most {
+		s.log.Warn("socket fell behind and is cut off", "remote", s.remote.String(), "frames", s.frames, "bytes", s.bytes)
 		s.end()
 		return
 	}
 	s.unsent = append(s.unsent, text)
+	s.frames++
+	s.bytes += len(text)
 	if !s.writing {
 		s.writing = true
 		s.run(s.drain)
@@ -258,6 +275,10 @@ func (s *session) drain() {
 			ctx, cancel := context.WithTimeout(s.ctx, s.api.sockets.limit.write)
 			err := s.conn.Write(ctx, websocket.MessageText, text)
 			cancel()
+			s.mu.Lock()
+			s.frames--
+			s.bytes -= len(text)
+			s.mu.Unlock()
 			if err != nil {
 				if errors.Is(err, context.DeadlineExceeded) {
 					s.log.Warn("socket takes nothing and is cut off", "remote", s.remote.String())

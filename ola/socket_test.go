@@ -346,6 +346,24 @@ func TestWatching(t *testing.T) {
 	late.does("caller in 13012345678")
 	late.wants(200, "ok", `{"cmd":"logout"}`)
 	late.does("caller out 13012345678")
+
+	late.wants(200, "ok", `{"cmd":"subscribe","args":{"key":"ola.queue.10010.812"}}`)
+	late.wants(200, "ok", `{"cmd":"login","args":{"queue":["630","10010"]}}`) // one event, with both
+	late.does("caller in 13012345678")
+	m = late.event()
+	if queues, _ := m["queue_id"].([]any); wordOf(m) != "812 logout > login" || len(queues) != 2 {
+		t.Errorf("signed in to two queues: %v", m)
+	}
+	late.wants(200, "ok", `{"cmd":"go_ready"}`)
+	late.does("812 login > ready")
+	late.wants(200, "ok", `{"cmd":"login","args":{"queue":"sales"}}`) // who takes calls takes these too
+	late.does("caller in 13000000002")
+	m = late.event()
+	if queues, _ := m["queue_id"].([]any); wordOf(m) != "812 login > ready" || len(queues) != 3 {
+		t.Errorf("signed in to one more: %v", m)
+	}
+	late.wants(200, "ok", `{"cmd":"logout"}`)
+	late.does("caller out 13012345678", "caller out 13000000002", "812 ready > logout")
 }
 
 // TestEventObject compares the event of a busy and of an idle agent with the document's sample, key by key and in their order.
@@ -454,7 +472,7 @@ func TestTooManyCommands(t *testing.T) {
 // TestSilentClients holds that a client which does not answer pings is given up, and one on which nobody logs in.
 func TestSilentClients(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{patience: &patience{
-		unsent: 10, write: time.Second, ping: 100 * time.Millisecond, pong: 300 * time.Millisecond, login: 500 * time.Millisecond,
+		unsent: 10, bytes: 1 << 20, early: 1 << 16, strangers: 10, write: time.Second, ping: 100 * time.Millisecond, pong: 300 * time.Millisecond, login: 500 * time.Millisecond,
 	}}).complete()
 	url := r.serve()
 	ended := func(c *client) error {
@@ -480,6 +498,35 @@ func TestSilentClients(t *testing.T) {
 	}
 	r.must(c.conn.CloseNow())
 	<-done
+}
+
+// TestStrangers holds that those who do not log in cost little and lock nobody out: the oldest makes room, one who does not read is cut
+// off soon, and a long frame is for those who have logged in.
+func TestStrangers(t *testing.T) {
+	few := usual
+	few.strangers, few.early = 2, 4<<10
+	r := newRig(t, newAsterisk(t), rigOptions{patience: &few}).complete()
+	url := r.serve()
+	agent := r.connect(url).as("808")
+	oldest, second := r.connect(url), r.connect(url)
+	second.wants(200, "pong", `{"cmd":"ping"}`)
+	third := r.connect(url)
+	third.wants(200, "pong", `{"cmd":"ping"}`)
+	if _, _, err := oldest.conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+		t.Errorf("the oldest ended with %v", err)
+	}
+	third.write(`{"cmd":"ping","x":"` + strings.Repeat("x", maxLogin) + `"}`)
+	if _, _, err := third.conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusMessageTooBig {
+		t.Errorf("a long frame ended with %v", err)
+	}
+	agent.wants(200, "pong", `{"cmd":"ping","x":"`+strings.Repeat("x", maxFrame/2)+`"}`)
+	flood := `{"cmd":"x","uuid":"` + strings.Repeat("u", 200) + `"}`
+	for range 1_000_000 { // answers nobody reads
+		if second.conn.Write(t.Context(), websocket.MessageText, []byte(flood)) != nil {
+			break
+		}
+	}
+	r.until("only the agent to be left", func() bool { return r.api.sockets.Count() == 1 })
 }
 
 // TestSlowClient holds that a client which does not read is cut off, and that one beside it is told everything, in order.

@@ -18,21 +18,27 @@ import (
 // Limits of sockets.
 const (
 	maxSockets   = 4096
-	maxFrame     = 64 << 10 // bytes of one command
-	maxCommands  = 64       // of one socket that wait for their turn
+	maxFrame     = 64 << 10  // bytes of one command
+	maxLogin     = 4 << 10   // and of one before the log-in
+	maxWaiting   = 256 << 10 // bytes of a socket's commands that wait for their turn
+	maxCommands  = 64        // of one socket that wait for their turn
 	commandLimit = 30 * time.Second
 )
 
 // patience is how long, and how far, a client may keep the daemon waiting.
 type patience struct {
-	unsent int           // frames that wait for it; one who falls behind is cut off and takes a new snapshot
-	write  time.Duration // for one frame
-	ping   time.Duration // between two
-	pong   time.Duration
-	login  time.Duration // for one who only looks: a page may show its log-in form behind an open socket
+	unsent int // frames that wait for it; one who falls behind is cut off and takes a new snapshot
+	bytes  int // of them
+	early  int // of them, before somebody has logged in
+
+	strangers int           // sockets on which nobody has logged in: beyond it the oldest makes room
+	write     time.Duration // for one frame
+	ping      time.Duration // between two
+	pong      time.Duration
+	login     time.Duration // for one who only looks: a page may show its log-in form behind an open socket
 }
 
-var usual = patience{unsent: 8192, write: 10 * time.Second, ping: 30 * time.Second, pong: 20 * time.Second, login: 10 * time.Minute}
+var usual = patience{unsent: 8192, bytes: 8 << 20, early: 32 << 10, strangers: 1024, write: 10 * time.Second, ping: 30 * time.Second, pong: 20 * time.Second, login: 10 * time.Minute}
 
 // streamLimit is how many events of the core may wait for all sockets together.
 const streamLimit = 1 << 16
@@ -52,6 +58,8 @@ type Sockets struct {
 	agents   map[pbx.Exten]*pbx.Agent
 	callers  map[pbx.QueueName][]pbx.Waiting
 	sessions map[*session]bool
+	strange  []*session               // on which nobody has logged in, the oldest first
+	changes  uint64                   // passwords of extensions that were changed or taken away
 	byExten  map[pbx.Exten][]*session // who has a key for this agent alone
 	wide     []*session               // who has a key for several
 	owed     []func()                 // what was asked for while the core did not know the agents, or these had not been told of them
@@ -150,10 +158,9 @@ func (s *Sockets) tell(batch []pbx.Occurrence) {
 	for _, o := range batch {
 		switch e := o.Event.(type) {
 		case pbx.AgentChanged:
-			s.take(&e.Agent, o.At)
-			s.tellAgent(&e.Agent, o.At)
+			s.tellAgent(s.take(&e.Agent, o.At), &e.Agent, o.At)
 		case pbx.AgentMoved:
-			s.take(&e.Agent, o.At)
+			s.tellAgent(s.take(&e.Agent, o.At), &e.Agent, o.At)
 		case pbx.PictureCompleted:
 			s.resyncs = e.Resyncs
 		case pbx.CallerQueued:
@@ -166,9 +173,9 @@ func (s *Sockets) tell(batch []pbx.Occurrence) {
 	}
 }
 
-// take notes what an agent does. Who watches his queues is told of those who wait in one that he has joined, or left.
-func (s *Sockets) take(x *pbx.Agent, at time.Time) {
-	var before []pbx.QueueName
+// take notes what an agent does, and returns his queues of before. Who watches his queues is told of those who wait in one that he has
+// joined, or left.
+func (s *Sockets) take(x *pbx.Agent, at time.Time) (before []pbx.QueueName) {
 	if old := s.agents[x.Exten]; old != nil {
 		before = old.Queues
 	}
@@ -184,6 +191,7 @@ func (s *Sockets) take(x *pbx.Agent, at time.Time) {
 		}
 	}
 	s.agents[x.Exten] = x
+	return before
 }
 
 // tellWaiting tells who watches one agent's callers of all who wait in a queue, but for those who see that queue by another agent.
@@ -208,10 +216,12 @@ func (s *Sockets) sees(c *session, q pbx.QueueName) bool {
 	return false
 }
 
-func (s *Sockets) tellAgent(x *pbx.Agent, at time.Time) {
+// tellAgent tells what an agent does to whom it concerns: who watches a queue that he has just left, too.
+func (s *Sockets) tellAgent(before []pbx.QueueName, x *pbx.Agent, at time.Time) {
 	var text []byte
+	was := &pbx.Agent{Exten: x.Exten, Queues: before}
 	for _, c := range slices.Concat(s.byExten[x.Exten], s.wide) {
-		if !slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofAgent(x) }) {
+		if !slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofAgent(x) || k.ofAgent(was) }) {
 			continue
 		}
 		if text == nil {
@@ -391,15 +401,53 @@ func (s *Sockets) enter(c *session) error {
 	if s.closed || len(s.sessions) >= maxSockets {
 		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "no more sockets", RetryAfter: time.Second}
 	}
+	if len(s.strange) >= s.limit.strangers {
+		s.strange[0].goAway(websocket.StatusTryAgainLater, "too many sockets on which nobody has logged in")
+		s.strange = slices.Delete(s.strange, 0, 1)
+	}
 	s.sessions[c] = true
+	s.strange = append(s.strange, c)
 	s.done.Add(1)
 	return nil
+}
+
+// changed counts the changes of passwords, for admit.
+func (s *Sockets) changed() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes
+}
+
+// admit notes who has logged in on a socket, unless a password was changed since it was looked up: then it must be looked up again.
+func (s *Sockets) admit(c *session, w who, changes uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.exten != "" && s.changes != changes {
+		return false
+	}
+	s.forget(c, nil)
+	s.strange = slices.DeleteFunc(s.strange, func(other *session) bool { return other == c })
+	c.login = w.exten
+	return true
+}
+
+// expel closes the sockets of an extension whose password has changed, or that is there no more.
+func (s *Sockets) expel(n pbx.Exten) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	for c := range s.sessions {
+		if c.login == n {
+			c.goAway(websocket.StatusPolicyViolation, "log in again")
+		}
+	}
 }
 
 // leave takes a socket out.
 func (s *Sockets) leave(c *session) {
 	s.mu.Lock()
 	delete(s.sessions, c)
+	s.strange = slices.DeleteFunc(s.strange, func(other *session) bool { return other == c })
 	s.forget(c, nil)
 	s.mu.Unlock()
 	s.done.Done()

@@ -119,11 +119,14 @@ func (s *state) judgeAgents() {
 		return
 	}
 	for _, n := range slices.Sorted(maps.Keys(s.restless)) {
+		if s.signing[n] > 0 {
+			continue // until he has joined or left all his queues
+		}
 		if a := s.agents[n]; a != nil {
 			s.judge(a)
 		}
+		delete(s.restless, n)
 	}
-	clear(s.restless)
 }
 
 func (s *state) judge(a *agent) {

@@ -543,5 +543,10 @@ func TestAutomaticSignIn(t *testing.T) {
 			t.Errorf("Asterisk has\n%s", out)
 		}
 		s.nothing()
+		b.post("extensions/update", olaOK, "extn", "871", "extnPwd", "other-871")
+		<-s.done // who has logged in with the old password
+		s = b.connect("871", "other-871")
+		b.post("extensions/delete", olaOK, "extn", "871")
+		<-s.done
 	})
 }
