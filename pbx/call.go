@@ -50,10 +50,12 @@ type Channel struct {
 	Dialled      string `json:"dialled,omitempty"`       // the number that the leg asked for
 	App          string `json:"app,omitempty"`           // last application run
 	AppData      string `json:"app_data,omitempty"`
-	Called       bool   `json:"called,omitempty"` // rung on behalf of another channel
-	Visit        Visit  `json:"visit,omitzero"`   // the menu it is in or has just left
-	Waits        bool   `json:"waits,omitempty"`  // its bridge holds those who hear music and not each other
-	Serves       Exten  `json:"serves,omitempty"` // agent whose after-call work begins when it ends
+	Called       bool   `json:"called,omitempty"`     // rung on behalf of another channel
+	Visit        Visit  `json:"visit,omitzero"`       // the menu it is in or has just left
+	Waits        bool   `json:"waits,omitempty"`      // its bridge holds those who hear music and not each other
+	Aside        string `json:"aside,omitempty"`      // bridge in which it has left its peer, or is about to, for an attended transfer by command
+	Consulting   bool   `json:"consulting,omitempty"` // it has left that bridge and not come back
+	Serves       Exten  `json:"serves,omitempty"`     // agent whose after-call work begins when it ends
 }
 
 // Local reports whether the channel is one half of a Local channel.

@@ -207,7 +207,7 @@ func (s *Switch) beginHold(id string) (Channel, error) {
 		return Channel{}, fmt.Errorf("%w: a hold is under way", ErrState)
 	case ch.Held == "" && ch.Holding:
 		return Channel{}, fmt.Errorf("%w: the phone itself holds the call", ErrState)
-	case ch.aside != "":
+	case ch.Aside != "":
 		return Channel{}, fmt.Errorf("%w: a consultation is under way", ErrState)
 	case !s.state.pair(ch):
 		return Channel{}, fmt.Errorf("%w: not a talk of two", ErrState)

@@ -10,12 +10,10 @@ import (
 type channel struct {
 	Channel
 	call       *call
-	aside      string // bridge in which it has left its peer, or is about to, for an attended transfer by command
-	consulting bool   // it has left that bridge and not come back
-	leaving    bool   // its party has hung up
-	moving     bool   // it is being put on hold, or taken back, by command
-	releasing  bool   // it is being taken back by command
-	line       Exten  // its extension, "" for none
+	leaving    bool  // its party has hung up
+	moving     bool  // it is being put on hold, or taken back, by command
+	releasing  bool  // it is being taken back by command
+	line       Exten // its extension, "" for none
 	collecting *collection
 	keys       []string // that were collected from its peer
 }

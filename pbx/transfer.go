@@ -180,11 +180,11 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 	}
 	s.awaitFor(ctx, consultPatience+time.Duration(len(to))*digitPatience, func(st *state) bool {
 		ch := st.channels[g.own.ID]
-		return ch == nil || ch.consulting || ch.aside == ""
+		return ch == nil || ch.Consulting || ch.Aside == ""
 	})
 	s.awaitFor(ctx, ringPatience, func(st *state) bool {
 		ch := st.channels[g.own.ID]
-		return ch == nil || !ch.consulting || st.rings(st.peerOf(ch))
+		return ch == nil || !ch.Consulting || st.rings(st.peerOf(ch))
 	})
 	if err := s.takeBack(g.own.ID); err != nil {
 		return fmt.Errorf("%w: %s to %s", err, n, to)
@@ -208,10 +208,10 @@ func (s *Switch) putAside(g grip) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.state.channels[g.own.ID]
-	if ch == nil || ch.aside != "" || ch.moving || ch.Held != "" || ch.Bridge == "" || ch.Bridge != g.own.Bridge {
+	if ch == nil || ch.Aside != "" || ch.moving || ch.Held != "" || ch.Bridge == "" || ch.Bridge != g.own.Bridge {
 		return false
 	}
-	ch.aside = ch.Bridge
+	ch.Aside, ch.call.dirty = ch.Bridge, true
 	return true
 }
 
@@ -224,23 +224,23 @@ func (s *Switch) takeBack(id string) error {
 	switch {
 	case ch == nil:
 		return ErrState
-	case ch.consulting:
+	case ch.Consulting:
 		return nil
-	case ch.aside == "":
+	case ch.Aside == "":
 		return ErrUnreached
 	}
-	ch.aside = ""
+	ch.Aside = ""
 	return ErrState
 }
 
 // consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
 func (ch *channel) consult() {
 	switch {
-	case ch.aside == "":
-	case ch.Bridge != ch.aside:
-		ch.consulting = true
-	case ch.consulting:
-		ch.aside, ch.consulting = "", false
+	case ch.Aside == "":
+	case ch.Bridge != ch.Aside:
+		ch.Consulting, ch.call.dirty = true, true
+	case ch.Consulting:
+		ch.Aside, ch.Consulting, ch.call.dirty = "", false, true
 	}
 }
 
@@ -260,7 +260,7 @@ func (s *Switch) consultation(n Exten) (name, id string, err error) {
 			continue
 		}
 		busy = true
-		if ch.consulting {
+		if ch.Consulting {
 			return ch.Name, ch.ID, nil
 		}
 	}
@@ -293,7 +293,7 @@ func (s *Switch) Cancel(ctx context.Context, n Exten) error {
 	if _, err := s.client.Do(ctx, ami.NewAction("CancelAtxfer", "Channel", name)); err != nil {
 		return translate(err)
 	}
-	if !s.await(ctx, func(st *state) bool { ch := st.channels[id]; return ch == nil || !ch.consulting }) {
+	if !s.await(ctx, func(st *state) bool { ch := st.channels[id]; return ch == nil || !ch.Consulting }) {
 		return fmt.Errorf("%w: %s has not come back from its consultation", ErrUnknown, n)
 	}
 	return nil
@@ -304,7 +304,7 @@ func (s *state) attendedTransfer(m ami.Message) {
 	for name, value := range m.All() {
 		if strings.HasSuffix(name, "TransfererUniqueid") {
 			if ch := s.channels[value]; ch != nil {
-				ch.aside, ch.consulting = "", false
+				ch.Aside, ch.Consulting = "", false
 			}
 		}
 	}

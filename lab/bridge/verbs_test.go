@@ -257,6 +257,10 @@ func TestAttendedTransfer(t *testing.T) {
 		})
 		at803 := b.incoming(p["803"])
 		b.must(at803.Heard(b.within(5*time.Second), 20))
+		b.wait(200 * time.Millisecond) // for the store
+		b.must(b.d.Kill())
+		b.must(b.d.Run(b.within(30 * time.Second)))
+		b.must(b.d.Ready(b.within(30 * time.Second)))
 		b.does("extensions/transfer", "tansfer extension success", "type", "cancel", "src", "802")
 		_, err := at803.Ended(b.within(5 * time.Second))
 		b.must(err)
