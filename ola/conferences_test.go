@@ -209,6 +209,8 @@ func TestHostileSettings(t *testing.T) {
 		{"context", "a b", "context: not the name of a context"},
 		{"context", strings.Repeat("a", 80), "context: not the name of a context"},
 		{"context", "nowhere", "context: does not exist"},
+		{"context", "dialbridge-room", "context: begins with dialbridge-, which is kept"},
+		{"context", "dialbridge-conference", "context: begins with dialbridge-, which is kept"},
 		{"recording", "yes", "recording: t or f"},
 		{"showName", "both", "showName: extn or alias"},
 		{"blending", "t", "blending: true or false"},
