@@ -70,7 +70,7 @@ func (s *state) listening(by, on Exten) (ids []string) {
 
 func (s *state) anySpyComes(by, on Exten, now time.Time) bool {
 	for id, p := range s.spies {
-		if p.by == by && (on == "" || p.on == on) && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
+		if p.by == by && (on == "" || p.on == on) && s.channels[id] == nil && now.Sub(p.ordered) < channelBirth {
 			return true
 		}
 	}

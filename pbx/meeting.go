@@ -222,7 +222,7 @@ func isOut(err error) bool {
 
 // callOff hangs up a channel that is rung for a member. It may not be there yet, and it may have come into the room meanwhile.
 func (s *Switch) callOff(ctx context.Context, a attendee) error {
-	s.awaitFor(ctx, spyBirth, func(st *state) bool { return st.channels[a.channel] != nil || st.attending[a.channel].who == nil })
+	s.awaitFor(ctx, channelBirth, func(st *state) bool { return st.channels[a.channel] != nil || st.attending[a.channel].who == nil })
 	return s.hangUpAll(ctx, []string{a.channel})
 }
 

@@ -95,8 +95,8 @@ func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel str
 	return translate(err)
 }
 
-// spyBirth is how long after its order the channel of a listener may take to exist.
-const spyBirth = 2 * time.Second
+// channelBirth is how long after its order a channel may take to exist.
+const channelBirth = 2 * time.Second
 
 // orderSpy notes a new listener, unless there is one of the same two already: two requests at once make one.
 func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string) {
@@ -110,7 +110,7 @@ func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string
 		if ch := s.state.channels[id]; ch != nil {
 			return "", p, ch.Name
 		}
-		if now.Sub(p.ordered) < spyBirth {
+		if now.Sub(p.ordered) < channelBirth {
 			return "", p, ""
 		}
 	}
@@ -178,7 +178,7 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 // spyComes reports whether a listener has been ordered whose channel does not exist yet.
 func (s *state) spyComes(by, on Exten, now time.Time) bool {
 	for id, p := range s.spies {
-		if p.by == by && p.on == on && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
+		if p.by == by && p.on == on && s.channels[id] == nil && now.Sub(p.ordered) < channelBirth {
 			return true
 		}
 	}
