@@ -139,8 +139,8 @@ func (s *Switch) freePhone(n Exten) (*Rules, string, error) {
 }
 
 // TakeCall sends a caller who waits in a queue to an extension; he does not wait any more. id is the Uniqueid of his channel. Errors:
-// InvalidError, ErrNotFound (nobody waits under that id, no such extension), ErrNotRegistered, ErrEngaged (the extension has a call),
-// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+// InvalidError, ErrNotFound (nobody waits under that id, or another takes him; no such extension), ErrNotRegistered, ErrEngaged (the
+// extension has a call), ErrNoCall (he hangs up), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	if !uniqueID(id) {
 		return &InvalidError{Field: "channel_uuid", Reason: "not a channel's id"}
@@ -149,10 +149,11 @@ func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	if err != nil {
 		return err
 	}
-	name := s.queued(id)
+	name := s.claimCaller(id)
 	if name == "" {
 		return fmt.Errorf("%w: nobody waits as %s", ErrNotFound, id)
 	}
+	defer s.releaseCaller(id)
 	if err := s.target(ctx, rules, string(n)); err != nil {
 		return err
 	}
@@ -162,14 +163,22 @@ func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	return s.confirm(ctx, n, func(st *state) bool { return st.queueOf(id) == nil })
 }
 
-// queued is the name of the channel of one who waits, "" when nobody does.
-func (s *Switch) queued(id string) string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if ch := s.state.channels[id]; ch != nil && s.state.queueOf(id) != nil {
-		return ch.Name
+// claimCaller keeps one who waits for him who asks first, and returns the name of his channel; "" when nobody waits, or another takes him.
+func (s *Switch) claimCaller(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.state.channels[id]
+	if ch == nil || s.state.queueOf(id) == nil || s.state.claimed[id] {
+		return ""
 	}
-	return ""
+	s.state.claimed[id] = true
+	return ch.Name
+}
+
+func (s *Switch) releaseCaller(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.claimed, id)
 }
 
 // queueOf finds the queue in which a caller waits.
