@@ -394,6 +394,31 @@ func TestSocketsOverAnOutage(t *testing.T) {
 	c.wants(404, "no call", `{"cmd":"hangup_other"}`)
 }
 
+// TestSecretListener holds that an agent neither ends nor makes heard who listens to him.
+func TestSecretListener(t *testing.T) {
+	f := newAsterisk(t)
+	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Originate successfully queued")
+		name, id := a.Get("Channel")+"-00000009", a.Get("ChannelId")
+		s.Event("Newchannel", "Channel", name, "ChannelState", "6", "Uniqueid", id, "Linkedid", id)
+		s.Event("ChanSpyStart", "SpyerChannel", name, "SpyerUniqueid", id, "SpyeeChannel", "PJSIP/810-00000002", "SpyeeUniqueid", "1795286308.2")
+	})
+	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Channel Hungup")
+		s.Event("Hangup", "Channel", "PJSIP/808-00000009", "Uniqueid", a.Get("Channel"), "Linkedid", a.Get("Channel"), "ChannelState", "6", "Cause", "16")
+	})
+	r := newRig(t, f, rigOptions{}).complete()
+	url := r.serve()
+	user, agent := r.connect(url), r.connect(url).as("810")
+	user.wants(200, "ok", `{"cmd":"auth","args":{"username":"admin","password":"`+adminPassword+`"}}`)
+	user.wants(200, "ok", `{"cmd":"monitor","args":{"extn":"808","dest":"810"}}`)
+	agent.wants(409, "the call is not in a state for this", `{"cmd":"monitor","args":{"dest":"808","three_way":"true"}}`)
+	agent.wants(404, "no call", `{"cmd":"unmonitor","args":{"extn":"808"}}`)
+	user.wants(200, "ok", `{"cmd":"unmonitor","args":{"extn":"808"}}`)
+	agent.wants(200, "ok", `{"cmd":"monitor","args":{"dest":"808","three_way":"true"}}`)
+	agent.wants(200, "ok", `{"cmd":"unmonitor","args":{"extn":"808","three_way":"true"}}`)
+}
+
 // TestSocketsEndWithTheDaemon holds that clients are told when the daemon stops.
 func TestSocketsEndWithTheDaemon(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()

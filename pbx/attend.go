@@ -10,13 +10,14 @@ import (
 )
 
 // ThreeWay brings a third party, an extension or a number outside, into the call of an extension: he is rung, and when he answers both
-// hear him and he hears both. Errors: those of Spy, BarredError.
+// hear him and he hears both. Errors: those of Spy, BarredError; ErrState also where the third party listens to the extension already.
 func (s *Switch) ThreeWay(ctx context.Context, third string, on Exten) error {
 	s.mu.RLock()
 	rules := s.state.rules
 	s.mu.RUnlock()
+	r := SpyRequest{By: Exten(third), On: on, Mode: Barge, third: true}
 	if rules.isExten(third) {
-		return s.Spy(ctx, SpyRequest{By: Exten(third), On: on, Mode: Barge})
+		return s.Spy(ctx, r)
 	}
 	_, g, err := s.grip(on)
 	if err != nil {
@@ -25,24 +26,32 @@ func (s *Switch) ThreeWay(ctx context.Context, third string, on Exten) error {
 	if err := s.target(ctx, rules, third); err != nil {
 		return err
 	}
-	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, SpyRequest{By: Exten(third), On: on, Mode: Barge})
+	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, r)
 }
 
-// StopSpying ends all that one party listens to, or only what it listens to of one extension: on may be "". A party that was brought
-// into a call leaves it. Errors: InvalidError, ErrNoCall, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
-func (s *Switch) StopSpying(ctx context.Context, by, on Exten) error {
+// StopSpying ends all that one party listens to. A party that was brought into a call leaves it. Errors: InvalidError, ErrNoCall,
+// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) StopSpying(ctx context.Context, by Exten) error {
+	return s.stopSpies(ctx, by, func(p *spy) bool { return p.by == by })
+}
+
+// EndThreeWay takes a third party out of the call of an extension into which ThreeWay has brought it. Who listens to the extension is
+// let be, and is not told of: ErrNoCall. Errors are those of StopSpying.
+func (s *Switch) EndThreeWay(ctx context.Context, third, on Exten) error {
+	return s.stopSpies(ctx, third, func(p *spy) bool { return p.third && p.by == third && p.on == on })
+}
+
+// stopSpies ends some of what a party listens to.
+func (s *Switch) stopSpies(ctx context.Context, by Exten, which func(*spy) bool) error {
 	if !isDialable(string(by)) {
 		return &InvalidError{Field: "extension", Reason: "not a number"}
 	}
-	s.mu.RLock()
-	synced := s.synced
-	s.mu.RUnlock()
-	if !synced {
+	if !s.isSynced() {
 		return ErrOffline
 	}
-	s.await(ctx, func(st *state) bool { return len(st.listening(by, on)) > 0 || !st.anySpyComes(by, on, time.Now()) })
+	s.await(ctx, func(st *state) bool { return len(st.listening(which)) > 0 || !st.spyIsBorn(which, time.Now()) })
 	s.mu.RLock()
-	ids := s.state.listening(by, on)
+	ids := s.state.listening(which)
 	s.mu.RUnlock()
 	if len(ids) == 0 {
 		return fmt.Errorf("%w: %s listens to nobody", ErrNoCall, by)
@@ -58,19 +67,20 @@ func (s *Switch) StopSpying(ctx context.Context, by, on Exten) error {
 	return nil
 }
 
-// listening lists the channels by which a party listens.
-func (s *state) listening(by, on Exten) (ids []string) {
+// listening lists the channels of some listeners.
+func (s *state) listening(which func(*spy) bool) (ids []string) {
 	for id, p := range s.spies {
-		if p.by == by && (on == "" || p.on == on) && s.channels[id] != nil {
+		if s.channels[id] != nil && which(p) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func (s *state) anySpyComes(by, on Exten, now time.Time) bool {
+// spyIsBorn reports whether one of some listeners has been ordered whose channel does not exist yet.
+func (s *state) spyIsBorn(which func(*spy) bool, now time.Time) bool {
 	for id, p := range s.spies {
-		if p.by == by && (on == "" || p.on == on) && s.channels[id] == nil && now.Sub(p.ordered) < channelBirth {
+		if s.channels[id] == nil && now.Sub(p.ordered) < channelBirth && which(p) {
 			return true
 		}
 	}
