@@ -101,6 +101,9 @@ func (s *Switch) Invite(ctx context.Context, id ConferenceID, number string) err
 		return translate(err)
 	}
 	_ = s.putConferences(context.WithoutCancel(ctx), undo) // the refusal tells more
+	if refusedWith(err, "Extension does not exist") {
+		return fmt.Errorf("%w: conference %s", ErrNotFound, id) // it has been deleted meanwhile
+	}
 	return translate(err)
 }
 
