@@ -123,6 +123,7 @@ func TestConferences(t *testing.T) {
 		{"addConfMembers?confId=" + id + "&members=808,,810", 400, "members: number may not be dialled", []string{"808 beInvited", "810 beInvited"}},
 		{"addConfMembers?confId=" + id + "&members=" + strings.Repeat("8", 40), 400, "members: number may not be dialled", []string{"808 beInvited", "810 beInvited"}},
 		{"addConfMembers?confId=" + id + "&confld=x&members=808", 400, "confld is given twice with different values", []string{"808 beInvited", "810 beInvited"}},
+		{"addConfMembers?confId=" + id + "&members=808," + made.Nbr, 400, "members: " + made.Nbr + " is a conference", []string{"808 beInvited", "810 beInvited"}},
 		{"dialConf/808/" + id, 200, "ok", []string{"808 beInvited", "810 beInvited"}},
 		{"dialConf/808/" + id, 409, "already in the conference", []string{"808 beInvited", "810 beInvited"}},
 		{"dialConf/811/" + id, 409, "extension is not registered", []string{"808 beInvited", "810 beInvited"}},

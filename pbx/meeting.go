@@ -23,6 +23,9 @@ func (s *Switch) SetMembers(ctx context.Context, id ConferenceID, numbers []stri
 		if !rules.Allow.MatchString(n) || !isDialable(n) {
 			return &InvalidError{Field: "members", Reason: "number may not be dialled"}
 		}
+		if s.isConference(n) {
+			return &InvalidError{Field: "members", Reason: n + " is a conference"}
+		}
 		if !slices.Contains(list, n) {
 			list = append(list, n)
 		}

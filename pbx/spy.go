@@ -170,7 +170,9 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if !synced {
 		return ErrOffline
 	}
-	s.await(ctx, func(st *state) bool { return !st.spyIsBorn(func(p *spy) bool { return p.by == by && p.on == on }, time.Now()) })
+	s.await(ctx, func(st *state) bool {
+		return !st.spyIsBorn(func(p *spy) bool { return p.by == by && p.on == on }, time.Now())
+	})
 	id, name := s.spying(by, on)
 	if name == "" {
 		return fmt.Errorf("%w: %s does not listen to %s", ErrNoCall, by, on)
