@@ -419,6 +419,14 @@ func TestSecretListener(t *testing.T) {
 	agent.wants(200, "ok", `{"cmd":"unmonitor","args":{"extn":"808","three_way":"true"}}`)
 }
 
+// TestListedNumberOnASocket holds that a refusal names the argument as the command calls it.
+func TestListedNumberOnASocket(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	r.expect(200, "ok", "POST", "/api/special_phone/insert", "phone=13678267674&special_flag=3")
+	c := r.connect(r.serve()).as("808")
+	c.wants(403, "dest: number is on the black list", `{"cmd":"dial","args":{"dest":"13678267674"}}`)
+}
+
 // TestSocketsEndWithTheDaemon holds that clients are told when the daemon stops.
 func TestSocketsEndWithTheDaemon(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
