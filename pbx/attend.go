@@ -10,23 +10,33 @@ import (
 )
 
 // ThreeWay brings a third party, an extension or a number outside, into the call of an extension: he is rung, and when he answers both
-// hear him and he hears both. Errors: those of Spy, BarredError; ErrState also where the third party listens to the extension already.
+// hear him and he hears both. Errors: those of Spy, BarredError; ErrState also where the third party talks or listens to
+// the extension already, and where the call is on hold.
 func (s *Switch) ThreeWay(ctx context.Context, third string, on Exten) error {
-	s.mu.RLock()
-	rules := s.state.rules
-	s.mu.RUnlock()
+	rules, g, err := s.grip(on)
+	switch {
+	case err != nil:
+		return err
+	case third == string(on):
+		return &InvalidError{Field: "dst", Reason: "is the extension itself"}
+	case g.has(rules, third):
+		return fmt.Errorf("%w: %s talks to %s already", ErrState, on, third)
+	case g.own.OnHold():
+		return fmt.Errorf("%w: the call of %s is on hold", ErrState, on)
+	}
 	r := SpyRequest{By: Exten(third), On: on, Mode: Barge, third: true}
 	if rules.isExten(third) {
 		return s.Spy(ctx, r)
-	}
-	_, g, err := s.grip(on)
-	if err != nil {
-		return err
 	}
 	if err := s.target(ctx, rules, third); err != nil {
 		return err
 	}
 	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, r)
+}
+
+// has reports whether a number is that of whom the extension talks to.
+func (g grip) has(rules *Rules, number string) bool {
+	return number == g.own.Connected.Number || number == g.peer.Caller.Number || number == string(rules.extenOf(g.peer.Device()))
 }
 
 // StopSpying ends all that one party listens to. A party that was brought into a call leaves it. Errors: InvalidError, ErrNoCall,

@@ -124,3 +124,38 @@ func TestListenerStaysSecret(t *testing.T) {
 		t.Errorf("%d keys were pressed", n)
 	}
 }
+
+// TestThreeWayThatCannotBe holds that nobody is rung whom the extension talks to, and nobody during a hold.
+func TestThreeWayThatCannotBe(t *testing.T) {
+	r, f := listenRig(t)
+	ctx := context.Background()
+	var invalid *InvalidError
+	if err := r.sw.ThreeWay(ctx, "802", "802"); !errors.As(err, &invalid) || invalid.Field != "dst" {
+		t.Errorf("himself: %v", err)
+	}
+	if err := r.sw.ThreeWay(ctx, "0217654321", "802"); !errors.Is(err, ErrState) {
+		t.Errorf("whom he talks to: %v", err)
+	}
+	if err := r.sw.Transfer(ctx, "802", "802"); !errors.As(err, &invalid) || invalid.Field != "dst" {
+		t.Errorf("a transfer to himself: %v", err)
+	}
+	f.say(row("Hold", "PJSIP/802-00000002", "1.2", "1.1", "6"))
+	r.await(func(st *state) bool { return st.channels["1.2"].OnHold() })
+	if err := r.sw.ThreeWay(ctx, "801", "802"); !errors.Is(err, ErrState) {
+		t.Errorf("on hold: %v", err)
+	}
+	if n := len(f.Received("Originate")); n != 0 {
+		t.Errorf("%d were rung", n)
+	}
+}
+
+// TestThreeWayWithAPartner holds that one extension is not rung by the other with which it talks.
+func TestThreeWayWithAPartner(t *testing.T) {
+	f := newFake(t)
+	talking(f)
+	r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+	r.complete()
+	if err := r.sw.ThreeWay(context.Background(), "801", "802"); !errors.Is(err, ErrState) {
+		t.Error(err)
+	}
+}
