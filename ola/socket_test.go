@@ -205,6 +205,7 @@ func TestFrames(t *testing.T) {
 		{400, "type: onhook is the only one", `{"cmd":"login","args":{"queue":"630","type":"offhook"}}`},
 		{404, "queue not found", `{"cmd":"login","args":{"queue":["10010","nope"]}}`},
 		{400, "reason: acw is kept for the switch", `{"cmd":"go_break","args":{"reason":"acw"}}`},
+		{400, "reason: longer than 79 bytes", `{"cmd":"go_break","args":{"reason":"` + strings.Repeat("休", 26) + `xx"}}`},
 		{400, "reason holds a control character", `{"cmd":"go_break","args":{"reason":"a\u0000b"}}`},
 		{400, "missing parameter: dest", `{"cmd":"dial"}`},
 		{400, "dest: number may not be dialled", `{"cmd":"dial","args":{"dest":"80 1"}}`},
