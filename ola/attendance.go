@@ -55,17 +55,17 @@ func spying(mode pbx.SpyMode) command {
 	}
 }
 
-// unmonitor ends the listening of extn, or takes extn out of the call that it was brought into.
+// unmonitor ends the listening of extn, or takes extn out of the call that it was brought into. An agent may do the latter in his own
+// call, and does not learn who listens to him.
 func (s *session) unmonitor(ctx context.Context, f *frame) (func(), error) {
-	text, err := f.need("extn")
-	if err != nil {
+	extn, err := f.need("extn")
+	switch {
+	case err != nil:
 		return nil, err
+	case s.who.user:
+		return nil, s.api.sw.StopSpying(ctx, pbx.Exten(extn))
 	}
-	by, on := pbx.Exten(text), pbx.Exten("")
-	if !s.who.user {
-		on = s.who.exten // an agent may end what goes on in his own call
-	}
-	return nil, s.api.sw.StopSpying(ctx, by, on)
+	return nil, s.api.sw.EndThreeWay(ctx, pbx.Exten(extn), s.who.exten)
 }
 
 // intercept lets extn take over the call of dest.

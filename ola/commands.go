@@ -3,6 +3,7 @@ package ola
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -98,20 +99,23 @@ func (s *session) perform(ctx context.Context, f *frame) (result string, after f
 	return "", after, inWords(err)
 }
 
-// socketFields are the arguments of commands by what the core calls them, where they are not those of requests.
-var socketFields = map[string]string{"dst": "dest", "remark": "otherStr"}
+// socketFields are the arguments of commands by what the core calls them.
+var socketFields = fieldsOfSockets()
+
+// fieldsOfSockets are those of requests, but for what a socket calls otherwise.
+func fieldsOfSockets() map[string]string {
+	names := maps.Clone(fields)
+	names["dst"], names["remark"] = "dest", "otherStr"
+	return names
+}
 
 // inWords makes an answer of an error.
 func inWords(err error) error {
 	var answer *httpd.Error
-	var invalid *pbx.InvalidError
-	switch {
-	case err == nil, errors.As(err, &answer):
+	if err == nil || errors.As(err, &answer) {
 		return err
-	case errors.As(err, &invalid) && socketFields[invalid.Field] != "":
-		return unusable(socketFields[invalid.Field] + ": " + invalid.Reason)
 	}
-	return failure(err)
+	return failureIn(err, socketFields)
 }
 
 // auth takes who is at the other end: an extension with the password of its phone, or a user. What was subscribed to before ends.

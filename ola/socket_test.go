@@ -205,6 +205,7 @@ func TestFrames(t *testing.T) {
 		{400, "type: onhook is the only one", `{"cmd":"login","args":{"queue":"630","type":"offhook"}}`},
 		{404, "queue not found", `{"cmd":"login","args":{"queue":["10010","nope"]}}`},
 		{400, "reason: acw is kept for the switch", `{"cmd":"go_break","args":{"reason":"acw"}}`},
+		{400, "reason: longer than 79 bytes", `{"cmd":"go_break","args":{"reason":"` + strings.Repeat("休", 26) + `xx"}}`},
 		{400, "reason holds a control character", `{"cmd":"go_break","args":{"reason":"a\u0000b"}}`},
 		{400, "missing parameter: dest", `{"cmd":"dial"}`},
 		{400, "dest: number may not be dialled", `{"cmd":"dial","args":{"dest":"80 1"}}`},
@@ -410,6 +411,39 @@ func TestSocketsOverAnOutage(t *testing.T) {
 	c.wants(200, "ok", `{"cmd":"go_break"}`)
 	c.does("809 ready > unready")
 	c.wants(404, "no call", `{"cmd":"hangup_other"}`)
+}
+
+// TestSecretListener holds that an agent neither ends nor makes heard who listens to him.
+func TestSecretListener(t *testing.T) {
+	f := newAsterisk(t)
+	f.Handle("Originate", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Originate successfully queued")
+		name, id := a.Get("Channel")+"-00000009", a.Get("ChannelId")
+		s.Event("Newchannel", "Channel", name, "ChannelState", "6", "Uniqueid", id, "Linkedid", id)
+		s.Event("ChanSpyStart", "SpyerChannel", name, "SpyerUniqueid", id, "SpyeeChannel", "PJSIP/810-00000002", "SpyeeUniqueid", "1795286308.2")
+	})
+	f.Handle("Hangup", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Message", "Channel Hungup")
+		s.Event("Hangup", "Channel", "PJSIP/808-00000009", "Uniqueid", a.Get("Channel"), "Linkedid", a.Get("Channel"), "ChannelState", "6", "Cause", "16")
+	})
+	r := newRig(t, f, rigOptions{}).complete()
+	url := r.serve()
+	user, agent := r.connect(url), r.connect(url).as("810")
+	user.wants(200, "ok", `{"cmd":"auth","args":{"username":"admin","password":"`+adminPassword+`"}}`)
+	user.wants(200, "ok", `{"cmd":"monitor","args":{"extn":"808","dest":"810"}}`)
+	agent.wants(409, "the call is not in a state for this", `{"cmd":"monitor","args":{"dest":"808","three_way":"true"}}`)
+	agent.wants(404, "no call", `{"cmd":"unmonitor","args":{"extn":"808"}}`)
+	user.wants(200, "ok", `{"cmd":"unmonitor","args":{"extn":"808"}}`)
+	agent.wants(200, "ok", `{"cmd":"monitor","args":{"dest":"808","three_way":"true"}}`)
+	agent.wants(200, "ok", `{"cmd":"unmonitor","args":{"extn":"808","three_way":"true"}}`)
+}
+
+// TestListedNumberOnASocket holds that a refusal names the argument as the command calls it.
+func TestListedNumberOnASocket(t *testing.T) {
+	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
+	r.expect(200, "ok", "POST", "/api/special_phone/insert", "phone=13678267674&special_flag=3")
+	c := r.connect(r.serve()).as("808")
+	c.wants(403, "dest: number is on the black list", `{"cmd":"dial","args":{"dest":"13678267674"}}`)
 }
 
 // TestSocketsEndWithTheDaemon holds that clients are told when the daemon stops.

@@ -10,39 +10,58 @@ import (
 )
 
 // ThreeWay brings a third party, an extension or a number outside, into the call of an extension: he is rung, and when he answers both
-// hear him and he hears both. Errors: those of Spy, BarredError.
+// hear him and he hears both. Errors: those of Spy, BarredError; ErrState also where the third party talks or listens to
+// the extension already, and where the call is on hold.
 func (s *Switch) ThreeWay(ctx context.Context, third string, on Exten) error {
-	s.mu.RLock()
-	rules := s.state.rules
-	s.mu.RUnlock()
-	if rules.isExten(third) {
-		return s.Spy(ctx, SpyRequest{By: Exten(third), On: on, Mode: Barge})
-	}
-	_, g, err := s.grip(on)
-	if err != nil {
+	rules, g, err := s.grip(on)
+	switch {
+	case err != nil:
 		return err
+	case third == string(on):
+		return &InvalidError{Field: "dst", Reason: "is the extension itself"}
+	case g.has(rules, third):
+		return fmt.Errorf("%w: %s talks to %s already", ErrState, on, third)
+	case g.own.OnHold():
+		return fmt.Errorf("%w: the call of %s is on hold", ErrState, on)
+	}
+	r := SpyRequest{By: Exten(third), On: on, Mode: Barge, third: true}
+	if rules.isExten(third) {
+		return s.Spy(ctx, r)
 	}
 	if err := s.target(ctx, rules, third); err != nil {
 		return err
 	}
-	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, SpyRequest{By: Exten(third), On: on, Mode: Barge})
+	return s.startSpy(ctx, rules, "Local/"+third+"@"+rules.Context+"/n", g.own.Name, r)
 }
 
-// StopSpying ends all that one party listens to, or only what it listens to of one extension: on may be "". A party that was brought
-// into a call leaves it. Errors: InvalidError, ErrNoCall, ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
-func (s *Switch) StopSpying(ctx context.Context, by, on Exten) error {
+// has reports whether a number is that of whom the extension talks to.
+func (g grip) has(rules *Rules, number string) bool {
+	return number == g.own.Connected.Number || number == g.peer.Caller.Number || number == string(rules.extenOf(g.peer.Device()))
+}
+
+// StopSpying ends all that one party listens to. A party that was brought into a call leaves it. Errors: InvalidError, ErrNoCall,
+// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) StopSpying(ctx context.Context, by Exten) error {
+	return s.stopSpies(ctx, by, func(p *spy) bool { return p.by == by })
+}
+
+// EndThreeWay takes a third party out of the call of an extension into which ThreeWay has brought it. Who listens to the extension is
+// let be, and is not told of: ErrNoCall. Errors are those of StopSpying.
+func (s *Switch) EndThreeWay(ctx context.Context, third, on Exten) error {
+	return s.stopSpies(ctx, third, func(p *spy) bool { return p.third && p.by == third && p.on == on })
+}
+
+// stopSpies ends some of what a party listens to.
+func (s *Switch) stopSpies(ctx context.Context, by Exten, which func(*spy) bool) error {
 	if !isDialable(string(by)) {
 		return &InvalidError{Field: "extension", Reason: "not a number"}
 	}
-	s.mu.RLock()
-	synced := s.synced
-	s.mu.RUnlock()
-	if !synced {
+	if !s.isSynced() {
 		return ErrOffline
 	}
-	s.await(ctx, func(st *state) bool { return len(st.listening(by, on)) > 0 || !st.anySpyComes(by, on, time.Now()) })
+	s.await(ctx, func(st *state) bool { return len(st.listening(which)) > 0 || !st.spyIsBorn(which, time.Now()) })
 	s.mu.RLock()
-	ids := s.state.listening(by, on)
+	ids := s.state.listening(which)
 	s.mu.RUnlock()
 	if len(ids) == 0 {
 		return fmt.Errorf("%w: %s listens to nobody", ErrNoCall, by)
@@ -58,19 +77,20 @@ func (s *Switch) StopSpying(ctx context.Context, by, on Exten) error {
 	return nil
 }
 
-// listening lists the channels by which a party listens.
-func (s *state) listening(by, on Exten) (ids []string) {
+// listening lists the channels of some listeners.
+func (s *state) listening(which func(*spy) bool) (ids []string) {
 	for id, p := range s.spies {
-		if p.by == by && (on == "" || p.on == on) && s.channels[id] != nil {
+		if s.channels[id] != nil && which(p) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func (s *state) anySpyComes(by, on Exten, now time.Time) bool {
+// spyIsBorn reports whether one of some listeners has been ordered whose channel does not exist yet.
+func (s *state) spyIsBorn(which func(*spy) bool, now time.Time) bool {
 	for id, p := range s.spies {
-		if p.by == by && (on == "" || p.on == on) && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
+		if s.channels[id] == nil && now.Sub(p.ordered) < channelBirth && which(p) {
 			return true
 		}
 	}
@@ -139,8 +159,8 @@ func (s *Switch) freePhone(n Exten) (*Rules, string, error) {
 }
 
 // TakeCall sends a caller who waits in a queue to an extension; he does not wait any more. id is the Uniqueid of his channel. Errors:
-// InvalidError, ErrNotFound (nobody waits under that id, no such extension), ErrNotRegistered, ErrEngaged (the extension has a call),
-// ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+// InvalidError, ErrNotFound (nobody waits under that id, or another takes him; no such extension), ErrNotRegistered, ErrEngaged (the
+// extension has a call), ErrNoCall (he hangs up), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	if !uniqueID(id) {
 		return &InvalidError{Field: "channel_uuid", Reason: "not a channel's id"}
@@ -149,10 +169,11 @@ func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	if err != nil {
 		return err
 	}
-	name := s.queued(id)
+	name := s.claimCaller(id)
 	if name == "" {
 		return fmt.Errorf("%w: nobody waits as %s", ErrNotFound, id)
 	}
+	defer s.releaseCaller(id)
 	if err := s.target(ctx, rules, string(n)); err != nil {
 		return err
 	}
@@ -162,14 +183,22 @@ func (s *Switch) TakeCall(ctx context.Context, n Exten, id string) error {
 	return s.confirm(ctx, n, func(st *state) bool { return st.queueOf(id) == nil })
 }
 
-// queued is the name of the channel of one who waits, "" when nobody does.
-func (s *Switch) queued(id string) string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if ch := s.state.channels[id]; ch != nil && s.state.queueOf(id) != nil {
-		return ch.Name
+// claimCaller keeps one who waits for him who asks first, and returns the name of his channel; "" when nobody waits, or another takes him.
+func (s *Switch) claimCaller(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.state.channels[id]
+	if ch == nil || s.state.queueOf(id) == nil || s.state.claimed[id] {
+		return ""
 	}
-	return ""
+	s.state.claimed[id] = true
+	return ch.Name
+}
+
+func (s *Switch) releaseCaller(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.claimed, id)
 }
 
 // queueOf finds the queue in which a caller waits.

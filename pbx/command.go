@@ -178,8 +178,8 @@ func (s *Switch) expect(id CallID, o *order) {
 	s.state.asked[id] = *o
 }
 
-// HangupExtension ends all channels of an extension and returns how many. Errors: InvalidError, ErrNotFound (it has no
-// channel), ErrOffline, ErrUnknown, ErrForbidden.
+// HangupExtension ends all channels of an extension and returns how many; one that has been ordered a moment ago is waited for.
+// Errors: InvalidError, ErrNotFound (it has no channel), ErrOffline, ErrUnknown, ErrForbidden.
 func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	s.mu.RLock()
 	valid, synced := s.state.rules.isExten(string(n)), s.synced
@@ -190,6 +190,7 @@ func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	if !synced {
 		return 0, ErrOffline
 	}
+	s.awaitFor(ctx, channelBirth, func(st *state) bool { return !st.orderComes(n, time.Now()) })
 	ending := s.channelsOf(n)
 	list, err := s.client.List(ctx, ami.NewAction("Hangup", "Channel", "/^(PJSIP|SIP)\\/"+regexp.QuoteMeta(string(n))+"-/"))
 	if err != nil {
@@ -207,6 +208,16 @@ func (s *Switch) HangupExtension(ctx context.Context, n Exten) (int, error) {
 	return ended, s.confirm(ctx, n, func(st *state) bool {
 		return !slices.ContainsFunc(ending, func(id string) bool { return !st.over(id) })
 	})
+}
+
+// orderComes reports whether a call that rings an extension first has been ordered, and its channel does not exist yet.
+func (s *state) orderComes(n Exten, now time.Time) bool {
+	for _, o := range s.asked {
+		if o.from == string(n) && o.failed.IsZero() && now.Sub(o.at) < channelBirth {
+			return true
+		}
+	}
+	return false
 }
 
 // channelsOf lists the ids of an extension's channels.

@@ -83,6 +83,8 @@ func (c *ConferenceSettings) check() error {
 		return &InvalidError{Field: "topic", Reason: fmt.Sprintf("longer than %d characters", maxTopic)}
 	case c.Context != "" && !contextName.MatchString(c.Context):
 		return &InvalidError{Field: "context", Reason: "not the name of a context"}
+	case strings.HasPrefix(c.Context, ownPrefix): // its number would lead from there to there, for ever
+		return &InvalidError{Field: "context", Reason: "begins with " + ownPrefix + ", which is kept"}
 	}
 	return nil
 }

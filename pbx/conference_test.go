@@ -184,6 +184,11 @@ func TestInviteThatIsRefused(t *testing.T) {
 	if n := len(f.Received("Originate")); n != 3 {
 		t.Errorf("%d were rung", n)
 	}
+	says = "Extension does not exist." // the conference is being deleted
+	if err := r.sw.Invite(t.Context(), c.ID, "801"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Invite = %v", err)
+	}
+	r.membersAre(c.ID, "801 invited")
 	f.Handle("Originate", func(s *amitest.Session, _ ami.Action) { s.Close() })
 	if err := r.sw.Invite(t.Context(), c.ID, "801"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("Invite = %v", err)

@@ -74,7 +74,8 @@ func refusal(text string) error {
 		"Unable to remove interface: Not there": ErrNotFound, "Interface not found": ErrNotFound,
 		"Unable to add interface to queue: No such queue": ErrNoQueue, "Unable to remove interface from queue: No such queue": ErrNoQueue,
 		"No such channel": ErrNoCall, "Channel specified does not exist": ErrNoCall, "Channel does not exist": ErrNoCall,
-		"Asterisk is shutting down": ErrOffline, "Channel not found": ErrNoCall, "Transfer invalid": ErrState,
+		"Redirect failed, channel not up.": ErrNoCall, // it ends
+		"Asterisk is shutting down":        ErrOffline, "Channel not found": ErrNoCall, "Transfer invalid": ErrState,
 	}[text]
 	if meaning == nil {
 		return &RefusedError{Text: text}

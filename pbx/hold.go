@@ -150,7 +150,7 @@ func (s *Switch) Hold(ctx context.Context, n Exten) error {
 	if err != nil {
 		return err
 	}
-	own, err := s.beginHold(g.own.ID)
+	own, err := s.beginHold(ctx, g.own.ID)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, n)
 	}
@@ -195,21 +195,36 @@ func (s *Switch) holdLimit() time.Duration {
 	return holdLimit
 }
 
-// beginHold checks that a channel can be put on hold, and notes that it is about to be: two requests at once make one helper.
-func (s *Switch) beginHold(id string) (Channel, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ch := s.state.channels[id]
+// errHolding says that another request is putting a channel on hold.
+var errHolding = fmt.Errorf("%w: a hold is under way", ErrState)
+
+// beginHold checks that a channel can be put on hold, and notes that it is about to be: of two requests at once the second waits for the
+// first, and finds it done.
+func (s *Switch) beginHold(ctx context.Context, id string) (own Channel, err error) {
+	s.awaitFor(ctx, holdPatience, func(st *state) bool {
+		own, err = st.beginHold(id)
+		return !errors.Is(err, errHolding)
+	})
+	return own, err
+}
+
+// holdPatience is how long a request to hold waits for another one.
+const holdPatience = 2 * confirmPatience
+
+func (s *state) beginHold(id string) (Channel, error) {
+	ch := s.channels[id]
 	switch {
 	case ch == nil:
 		return Channel{}, ErrNoCall
+	case ch.moving && !ch.releasing:
+		return Channel{}, errHolding
 	case ch.moving:
-		return Channel{}, fmt.Errorf("%w: a hold is under way", ErrState)
+		return Channel{}, fmt.Errorf("%w: the end of a hold is under way", ErrState)
 	case ch.Held == "" && ch.Holding:
 		return Channel{}, fmt.Errorf("%w: the phone itself holds the call", ErrState)
 	case ch.Aside != "":
 		return Channel{}, fmt.Errorf("%w: a consultation is under way", ErrState)
-	case !s.state.pair(ch):
+	case !s.pair(ch):
 		return Channel{}, fmt.Errorf("%w: not a talk of two", ErrState)
 	}
 	ch.moving = true
@@ -222,6 +237,7 @@ func (s *Switch) endHold(id string) {
 	if ch := s.state.channels[id]; ch != nil {
 		ch.moving, ch.releasing = false, false
 	}
+	s.stir()
 }
 
 // pair reports whether a channel is in a conversation of two, and not in a conference that has two members by now.

@@ -109,7 +109,7 @@ func TestHoldsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 {
 		wg.Go(func() {
-			if err := r.sw.Hold(context.Background(), "802"); err != nil && !errors.Is(err, ErrState) {
+			if err := r.sw.Hold(context.Background(), "802"); err != nil { // the later ones find it done
 				t.Error(err)
 			}
 		})

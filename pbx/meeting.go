@@ -23,6 +23,9 @@ func (s *Switch) SetMembers(ctx context.Context, id ConferenceID, numbers []stri
 		if !rules.Allow.MatchString(n) || !isDialable(n) {
 			return &InvalidError{Field: "members", Reason: "number may not be dialled"}
 		}
+		if s.isConference(n) {
+			return &InvalidError{Field: "members", Reason: n + " is a conference"}
+		}
 		if !slices.Contains(list, n) {
 			list = append(list, n)
 		}
@@ -101,6 +104,9 @@ func (s *Switch) Invite(ctx context.Context, id ConferenceID, number string) err
 		return translate(err)
 	}
 	_ = s.putConferences(context.WithoutCancel(ctx), undo) // the refusal tells more
+	if refusedWith(err, "Extension does not exist") {
+		return fmt.Errorf("%w: conference %s", ErrNotFound, id) // it has been deleted meanwhile
+	}
 	return translate(err)
 }
 
@@ -222,7 +228,7 @@ func isOut(err error) bool {
 
 // callOff hangs up a channel that is rung for a member. It may not be there yet, and it may have come into the room meanwhile.
 func (s *Switch) callOff(ctx context.Context, a attendee) error {
-	s.awaitFor(ctx, spyBirth, func(st *state) bool { return st.channels[a.channel] != nil || st.attending[a.channel].who == nil })
+	s.awaitFor(ctx, channelBirth, func(st *state) bool { return st.channels[a.channel] != nil || st.attending[a.channel].who == nil })
 	return s.hangUpAll(ctx, []string{a.channel})
 }
 

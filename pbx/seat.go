@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -86,10 +87,17 @@ func (s *Switch) Ready(ctx context.Context, n Exten) error {
 	return s.pausePlaces(ctx, places, false, "")
 }
 
+// maxReason is how much of the reason of a pause Asterisk keeps, in bytes (app_queue.c, reason_paused): it cuts the rest, be it in the
+// midst of a character.
+const maxReason = 79
+
 // Break pauses an agent in all his queues; a call that he has goes on. Errors are those of Ready.
 func (s *Switch) Break(ctx context.Context, n Exten, reason string) error {
 	if slices.Contains([]string{afterWork, leaveReason, loginReason}, reason) {
 		return &InvalidError{Field: "reason", Reason: reason + " is kept for the switch"}
+	}
+	if len(reason) > maxReason {
+		return &InvalidError{Field: "reason", Reason: "longer than " + strconv.Itoa(maxReason) + " bytes"}
 	}
 	_, places, err := s.seat(n)
 	if err != nil {

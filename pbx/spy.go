@@ -28,6 +28,7 @@ var spyOptions = map[SpyMode]string{Listen: "qEd", Whisper: "qEdw", Barge: "qEdB
 type spy struct {
 	by, on  Exten
 	mode    SpyMode
+	third   bool // it was brought in by ThreeWay, and all know of it
 	started bool // it hears
 	ordered time.Time
 }
@@ -36,11 +37,13 @@ type spy struct {
 type SpyRequest struct {
 	By, On Exten
 	Mode   SpyMode
+
+	third bool // as in spy
 }
 
 // Spy rings By and lets it listen to the call of On; when By listens already, its mode is changed. Errors: InvalidError,
-// ErrNotFound (no such extension By), ErrNotRegistered (By), ErrNoCall (On), ErrOffline, ErrUnknown, ErrForbidden,
-// RefusedError.
+// ErrNotFound (no such extension By), ErrNotRegistered (By), ErrNoCall (On), ErrState (By was brought into the call by ThreeWay, or has
+// not answered yet), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) Spy(ctx context.Context, r SpyRequest) error {
 	if spyKeys[r.Mode] == "" {
 		return &InvalidError{Field: "mode", Reason: "not listen, whisper or barge"}
@@ -80,6 +83,9 @@ func (r *Rules) pair(by, on Exten) error {
 
 func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel string, r SpyRequest) error {
 	id, running, name := s.orderSpy(r)
+	if running != nil && running.third != r.third {
+		return fmt.Errorf("%w: %s takes part in the call of %s in another way", ErrState, r.By, r.On) // no agent makes a secret listener heard
+	}
 	if running != nil {
 		return s.changeSpy(ctx, running, name, r.Mode)
 	}
@@ -95,8 +101,8 @@ func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel str
 	return translate(err)
 }
 
-// spyBirth is how long after its order the channel of a listener may take to exist.
-const spyBirth = 2 * time.Second
+// channelBirth is how long after its order a channel may take to exist.
+const channelBirth = 2 * time.Second
 
 // orderSpy notes a new listener, unless there is one of the same two already: two requests at once make one.
 func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string) {
@@ -110,12 +116,12 @@ func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string
 		if ch := s.state.channels[id]; ch != nil {
 			return "", p, ch.Name
 		}
-		if now.Sub(p.ordered) < spyBirth {
+		if now.Sub(p.ordered) < channelBirth {
 			return "", p, ""
 		}
 	}
 	id = newCallID(now)
-	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, ordered: now}
+	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, third: r.third, ordered: now}
 	return id, nil, ""
 }
 
@@ -164,7 +170,9 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if !synced {
 		return ErrOffline
 	}
-	s.await(ctx, func(st *state) bool { return !st.spyComes(by, on, time.Now()) })
+	s.await(ctx, func(st *state) bool {
+		return !st.spyIsBorn(func(p *spy) bool { return p.by == by && p.on == on }, time.Now())
+	})
 	id, name := s.spying(by, on)
 	if name == "" {
 		return fmt.Errorf("%w: %s does not listen to %s", ErrNoCall, by, on)
@@ -173,16 +181,6 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 		return translate(err)
 	}
 	return s.confirm(ctx, by, func(st *state) bool { return st.over(id) })
-}
-
-// spyComes reports whether a listener has been ordered whose channel does not exist yet.
-func (s *state) spyComes(by, on Exten, now time.Time) bool {
-	for id, p := range s.spies {
-		if p.by == by && p.on == on && s.channels[id] == nil && now.Sub(p.ordered) < spyBirth {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *state) spyStart(m ami.Message) {

@@ -123,6 +123,7 @@ type state struct {
 	uprooted map[string]bool      // devices that were removed by command and that Asterisk has not listed since
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
+	claimed  map[string]bool      // who waits in a queue and is being taken out of it, by Uniqueid
 
 	conferences map[ConferenceID]*conference
 	rooms       map[string]*conference // by number
@@ -178,6 +179,7 @@ func newState(rules *Rules) *state {
 		restless: map[Exten]bool{},
 		uprooted: map[string]bool{},
 		signing:  map[Exten]int{},
+		claimed:  map[string]bool{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},

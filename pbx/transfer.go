@@ -124,6 +124,9 @@ func (s *Switch) Transfer(ctx context.Context, n Exten, to string) error {
 	if err != nil {
 		return err
 	}
+	if to == string(n) {
+		return &InvalidError{Field: "dst", Reason: "is the extension itself"}
+	}
 	if err := s.target(ctx, rules, to); err != nil {
 		return err
 	}
