@@ -657,7 +657,8 @@ func TestFullFileLetsCampaignsGo(t *testing.T) {
 	f.queued()
 	r := newCampaignRigIn(t, f, sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db"), MaxSize: 4 << 20})
 	r.complete()
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
 	open := r.add(play, "5550001")
 	r.comesTo(open, OutcomeDialing)
 	if err := r.c.Stop(ctx, r.add(play, many(20_000)...)); err != nil {

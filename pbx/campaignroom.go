@@ -99,9 +99,19 @@ func (c *Campaigns) prune(now time.Time) {
 	})
 }
 
-// clearSoon is called when a write has failed for want of space.
+// clearSoon is called when a write has failed for want of space. One campaign goes at least: that write may be larger than what is free.
 func (c *Campaigns) clearSoon() {
-	c.delete(func(tx *sql.Tx) (int, error) { return c.clear(tx, 0) })
+	c.delete(func(tx *sql.Tx) (int, error) {
+		dropped, err := c.clear(tx, 0)
+		if err != nil || dropped > 0 {
+			return dropped, err
+		}
+		_, found, err := dropOver(tx, time.Now(), -1)
+		if found {
+			dropped = 1
+		}
+		return dropped, err
+	})
 }
 
 func (c *Campaigns) delete(do func(*sql.Tx) (int, error)) {
