@@ -102,7 +102,7 @@ func (n *Numbers) changeAdopted(ctx context.Context, found []difference, change 
 // try makes a change in a transaction and returns whether there was anything to change.
 func (n *Numbers) try(ctx context.Context, change func(*sql.Tx) (bool, error)) (bool, error) {
 	var known bool // of the last attempt; not to be read while one may still be under way
-	err := n.store.Do(ctx, func(tx *sql.Tx) (err error) {
+	err := n.store.DoIfRoom(ctx, func(tx *sql.Tx) (err error) {
 		known, err = change(tx)
 		return err
 	})

@@ -52,6 +52,8 @@ func failure(err error, notFound string) error {
 		e.Status, e.Message = http.StatusServiceUnavailable, "Asterisk is not connected, try again"
 	case errors.Is(err, pbx.ErrUnknown):
 		e.Status, e.Message = http.StatusGatewayTimeout, "the outcome is unknown, do not repeat blindly"
+	case errors.Is(err, pbx.ErrNoRoom):
+		e.Status, e.Message = http.StatusInsufficientStorage, "the database is full, nothing was done"
 	case errors.Is(err, pbx.ErrForbidden):
 		e.Message = "the manager user of Asterisk lacks the privilege"
 	case errors.As(err, &refused):

@@ -2,10 +2,14 @@ package ola
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // TestGroupCallOfMany: as many numbers as a body holds are one campaign; of a body with a fault in the last of them nothing is stored.
@@ -25,5 +29,15 @@ func TestGroupCallOfMany(t *testing.T) {
 	}
 	if h.Get("Location") != "/api/ola/groupCall/1" {
 		t.Errorf("location %s", h.Get("Location"))
+	}
+}
+
+// TestNoRoomIsSaid: what cannot be stored is told as that, and not as a fault of the daemon.
+func TestNoRoomIsSaid(t *testing.T) {
+	for err, status := range map[error]int{pbx.ErrNoRoom: http.StatusInsufficientStorage, pbx.ErrManyNumbers: http.StatusConflict} {
+		var e *httpd.Error
+		if got := failure(fmt.Errorf("campaign: %w", err)); !errors.As(got, &e) || e.Status != status || e.Message == "internal error" {
+			t.Errorf("%v is told as %v", err, got)
+		}
 	}
 }

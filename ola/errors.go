@@ -77,6 +77,8 @@ func failureIn(err error, names map[string]string) error {
 		{pbx.ErrLinesBusy, http.StatusConflict, "all lines of the trunk group are busy"},
 		{pbx.ErrTrunkDown, http.StatusConflict, "no trunk of the group can be reached"},
 		{pbx.ErrManyCampaigns, http.StatusConflict, "too many campaigns run"},
+		{pbx.ErrManyNumbers, http.StatusConflict, "too many numbers wait to be dialled"},
+		{pbx.ErrNoRoom, http.StatusInsufficientStorage, "the database is full, nothing was done"},
 		{pbx.ErrNoRobot, http.StatusBadRequest, "ai not supported"},
 		{pbx.ErrNotFound, http.StatusNotFound, textNotFound},
 		{pbx.ErrNoGroup, http.StatusNotFound, textNotFound},

@@ -32,6 +32,8 @@ var (
 	ErrNoRobot = errors.New("no voice robot is configured")
 	// ErrManyCampaigns says that as many campaigns have numbers to dial as may: nothing was stored.
 	ErrManyCampaigns = errors.New("too many campaigns run")
+	// ErrManyNumbers says that as many numbers are stored as may be, of campaigns that are not over: nothing was stored.
+	ErrManyNumbers = errors.New("too many numbers wait to be dialled")
 )
 
 // Bounds of a campaign.
@@ -115,6 +117,7 @@ type Campaigns struct {
 	store *sqlite.DB
 	log   *slog.Logger
 	keep  time.Duration
+	most  int // numbers of all campaigns
 	wake  chan struct{}
 
 	mu     sync.Mutex
@@ -144,18 +147,20 @@ func NewCampaigns(ctx context.Context, o CampaignsOptions) (*Campaigns, error) {
 	if err := o.Store.Migrate(ctx, "pbx campaigns", campaignSchema); err != nil {
 		return nil, err
 	}
-	c := &Campaigns{sw: o.Switch, store: o.Store, log: o.Logger, keep: o.Keep, wake: make(chan struct{}, 1), open: map[CallID]openAttempt{}}
+	c := &Campaigns{sw: o.Switch, store: o.Store, log: o.Logger, keep: o.Keep, most: mostNumbers, wake: make(chan struct{}, 1), open: map[CallID]openAttempt{}}
 	if c.keep <= 0 {
 		c.keep = 30 * 24 * time.Hour
 	}
 	if err := c.load(ctx); err != nil {
 		return nil, fmt.Errorf("campaigns: %w", err)
 	}
+	c.store.BeforeFull(c.clearSoon)
 	return c, nil
 }
 
 // Add stores a campaign and returns its id; it begins at once. A number that is given twice is dialled once. Errors: InvalidError,
-// MissingError (group, queue, menu), ErrNoRobot, ErrManyCampaigns, ErrOffline, ErrUnknown, ErrForbidden.
+// MissingError (group, queue, menu), ErrNoRobot, ErrManyCampaigns, ErrManyNumbers, ErrNoRoom, ErrOffline, ErrUnknown, ErrForbidden. Campaigns that
+// are over are deleted, the oldest first, where there is no room else.
 func (c *Campaigns) Add(ctx context.Context, plan CampaignPlan, numbers []string) (int64, error) {
 	rules, err := c.sw.planned(&plan)
 	if err != nil {
@@ -295,7 +300,7 @@ func (r *Rules) sound(file string) (name string, ok bool) {
 }
 
 // Stop ends a campaign: what waits is not dialled any more, calls under way go on. One that is over or stopped already is left as it
-// is. Errors: ErrNotFound.
+// is. Errors: ErrNotFound, ErrNoRoom.
 func (c *Campaigns) Stop(ctx context.Context, id int64) error {
 	if err := c.stop(ctx, id, ""); err != nil {
 		return err

@@ -26,7 +26,13 @@ type campaignRig struct {
 
 func newCampaignRig(t *testing.T, f *fake, path string) *campaignRig {
 	t.Helper()
-	r, run := newIdleCampaigns(t, f, path)
+	return newCampaignRigIn(t, f, sqlite.Options{Path: path})
+}
+
+// newCampaignRigIn is newCampaignRig with a file of its own kind.
+func newCampaignRigIn(t *testing.T, f *fake, file sqlite.Options) *campaignRig {
+	t.Helper()
+	r, run := newIdleCampaignsIn(t, f, file)
 	run()
 	return r
 }
@@ -34,10 +40,15 @@ func newCampaignRig(t *testing.T, f *fake, path string) *campaignRig {
 // newIdleCampaigns is newCampaignRig with campaigns that do not run before run is called.
 func newIdleCampaigns(t *testing.T, f *fake, path string) (r *campaignRig, run func()) {
 	t.Helper()
+	return newIdleCampaignsIn(t, f, sqlite.Options{Path: path})
+}
+
+func newIdleCampaignsIn(t *testing.T, f *fake, file sqlite.Options) (r *campaignRig, run func()) {
+	t.Helper()
 	r = &campaignRig{}
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
-	r.rig = newRigWith(t, f, path, func(sw *Switch, store *sqlite.DB) {
+	r.rig = newRigIn(t, f, file, func(sw *Switch, store *sqlite.DB) {
 		rules := testRules()
 		rules.Groups = []TrunkGroup{
 			{Name: "one", Endpoints: []string{"PJSIP/trunk"}, Count: 1, CallerID: "5550000"},
@@ -532,26 +543,4 @@ func TestCampaignOfMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.comesTo(r.add(CampaignPlan{Group: "plain", Kind: CampaignPlay, File: "beep"}, "5550001"), OutcomeDialing)
-}
-
-// TestOldCampaignsGo: one that is over is deleted when it is older than campaigns are kept; one that goes on stays.
-func TestOldCampaignsGo(t *testing.T) {
-	f := newFake(t)
-	f.calls("ANSWER", "16")
-	r := newCampaignRig(t, f, filepath.Join(t.TempDir(), "a.db"))
-	r.complete()
-	over := r.add(play, "5550001")
-	r.comesTo(over, OutcomeAnswered)
-	f.queued()
-	open := r.add(play, "5550002", "5550003")
-	r.comesTo(open, OutcomeDialing, OutcomeWaiting)
-	r.c.prune(time.Now().Add(31 * 24 * time.Hour))
-	r.c.prune(time.Now().Add(31 * 24 * time.Hour))
-	if _, err := r.c.write(context.Background(), `UPDATE pbx_campaigns SET note = note`); err != nil { // behind both
-		t.Fatal(err)
-	}
-	list, err := r.c.List(context.Background(), "")
-	if err != nil || len(list) != 1 || list[0].ID != open {
-		t.Errorf("%+v, %v", list, err)
-	}
 }

@@ -85,8 +85,12 @@ func (c *Campaigns) insert(ctx context.Context, plan *CampaignPlan, numbers []st
 	if err != nil {
 		return 0, err
 	}
-	apply := func(tx *sql.Tx) error {
+	dropped := 0
+	apply := func(tx *sql.Tx) (err error) {
 		ctx := context.Background()
+		if dropped, err = c.fits(tx, len(numbers)); err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO pbx_campaigns (created, body) VALUES (?, ?)`, time.Now().UnixMilli(), body)
 		if err != nil {
 			return err
@@ -110,8 +114,9 @@ func (c *Campaigns) insert(ctx context.Context, plan *CampaignPlan, numbers []st
 		err error
 	}
 	done := make(chan result, 1)
-	c.store.Submit(apply, func(err error) {
+	c.store.SubmitIfRoom(apply, func(err error) {
 		if err == nil {
+			c.logDropped(dropped)
 			c.begin(&running{id: id, plan: *plan})
 		}
 		done <- result{id, err}
@@ -190,7 +195,7 @@ func (c *Campaigns) finish(ctx context.Context, a openAttempt, n *CampaignNumber
 // stop ends a campaign; note says why, "" for by wish.
 func (c *Campaigns) stop(ctx context.Context, id int64, note string) error {
 	known := false
-	err := c.store.Do(ctx, func(tx *sql.Tx) error {
+	err := c.store.DoIfRoom(ctx, func(tx *sql.Tx) error {
 		ctx := context.Background()
 		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pbx_campaigns WHERE id = ?)`, id).Scan(&known); err != nil {
 			return err
@@ -298,37 +303,6 @@ func (c *Campaigns) Numbers(ctx context.Context, id int64, after, limit int) (li
 		return nil, fmt.Errorf("numbers of a campaign: %w", err)
 	}
 	return list, nil
-}
-
-// prune deletes the oldest campaign that is over and older than campaigns are kept, a piece at a time.
-func (c *Campaigns) prune(now time.Time) {
-	before := now.Add(-c.keep).UnixMilli()
-	c.store.SubmitAhead(func(tx *sql.Tx) error {
-		ctx := context.Background()
-		var id int64
-		err := tx.QueryRowContext(ctx, `SELECT id FROM pbx_campaigns AS c WHERE created < ? AND NOT EXISTS (
-			SELECT 1 FROM pbx_campaign_numbers WHERE campaign = c.id AND (state = 'waiting' OR call <> '' AND ended = 0)) ORDER BY id LIMIT 1`, before).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `DELETE FROM pbx_campaign_numbers WHERE campaign = ? AND seq IN (
-			SELECT seq FROM pbx_campaign_numbers WHERE campaign = ? LIMIT ?)`, id, id, prunePiece)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == prunePiece {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM pbx_campaigns WHERE id = ?`, id)
-		return err
-	}, func(err error) {
-		if err != nil {
-			c.log.Error("old campaigns could not be deleted", "error", err)
-		}
-	})
 }
 
 func millis(t time.Time) int64 {

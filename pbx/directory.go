@@ -441,7 +441,16 @@ func (d *Directory) lines(ctx context.Context, where string, args ...any) (list 
 
 // exec makes one durable change.
 func (d *Directory) exec(ctx context.Context, query string, args ...any) error {
-	err := d.store.Do(ctx, func(tx *sql.Tx) error {
+	return d.execBy(ctx, d.store.Do, query, args...)
+}
+
+// execIfRoom is exec for what comes before Asterisk is told of anything: ErrNoRoom when the file is full.
+func (d *Directory) execIfRoom(ctx context.Context, query string, args ...any) error {
+	return d.execBy(ctx, d.store.DoIfRoom, query, args...)
+}
+
+func (d *Directory) execBy(ctx context.Context, do func(context.Context, func(*sql.Tx) error) error, query string, args ...any) error {
+	err := do(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(context.Background(), query, args...)
 		return err
 	})
@@ -452,7 +461,7 @@ func (d *Directory) exec(ctx context.Context, query string, args ...any) error {
 }
 
 func (d *Directory) insertLine(ctx context.Context, l Line) error {
-	return d.exec(ctx, `INSERT INTO pbx_directory
+	return d.execIfRoom(ctx, `INSERT INTO pbx_directory
 		(number, uuid, name, password, context, transfer, auto_login, auto_ready, made, revision, created, updated)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
 		l.Exten, l.UUID, l.Name, l.Password, l.Context, l.Transfer, l.AutoLogin, l.AutoReady, l.revision, micros(l.Created), micros(l.Updated))

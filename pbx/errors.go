@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 var (
@@ -19,6 +20,8 @@ var (
 	ErrNotRegistered = errors.New("extension is not registered")
 	// ErrForbidden says that the manager user lacks the privilege for the action.
 	ErrForbidden = errors.New("manager user lacks the privilege")
+	// ErrNoRoom says that the database file or its disk is full: nothing was done.
+	ErrNoRoom = sqlite.ErrNoRoom
 )
 
 // InvalidError says which parameter of a command is unusable and why.

@@ -112,6 +112,12 @@ func newRig(t *testing.T, f *fake, path string) *rig {
 // newRigWith is newRig with something to be done before it runs.
 func newRigWith(t *testing.T, f *fake, path string, before func(*Switch, *sqlite.DB)) *rig {
 	t.Helper()
+	return newRigIn(t, f, sqlite.Options{Path: path}, before)
+}
+
+// newRigIn is newRigWith with a file of its own kind.
+func newRigIn(t *testing.T, f *fake, file sqlite.Options, before func(*Switch, *sqlite.DB)) *rig {
+	t.Helper()
 	var logged strings.Builder
 	var mu sync.Mutex
 	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
@@ -120,7 +126,8 @@ func newRigWith(t *testing.T, f *fake, path string, before func(*Switch, *sqlite
 		return logged.Write(p)
 	}), nil))
 	ctx := context.Background()
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: path, Logger: log})
+	file.Logger = log
+	store, err := sqlite.Open(ctx, file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ var (
 	ErrClosed = errors.New("database: writer has ended")
 	// ErrFull is for operations that leave the last room of the file to others: they are tried again, as if SQLite had said it.
 	ErrFull = errors.New("database: the last room of the file is kept for what ends")
+	// ErrNoRoom is given to operations of DoIfRoom while the file or the disk is full: nothing was written.
+	ErrNoRoom = errors.New("database: file or disk is full, nothing was written")
 	// ErrCorrupt is what Run returns when the file turns out to be damaged. The next Open checks the file in full.
 	ErrCorrupt = errors.New("database: file is damaged")
 )

@@ -16,6 +16,7 @@ type operation struct {
 	done  func(error)
 	bytes int64
 	ahead bool
+	yield bool // is given up, and not tried again, while there is no room
 	at    time.Time
 	err   error // of apply itself, set while the batch is written
 }
@@ -82,6 +83,20 @@ func (q *queue) settle(batch []operation, n int) {
 	}
 	q.ahead = drop(q.ahead, fromAhead)
 	q.plain = drop(q.plain, n-fromAhead)
+}
+
+// giveUp removes the operations that are given up while there is no room, and returns them.
+func (q *queue) giveUp() (gone []operation) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.plain = slices.DeleteFunc(q.plain, func(op operation) bool {
+		if op.yield {
+			q.bytes -= op.bytes
+			gone = append(gone, op)
+		}
+		return op.yield
+	})
+	return gone
 }
 
 func drop(ops []operation, n int) []operation {

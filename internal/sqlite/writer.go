@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -34,6 +35,12 @@ func (db *DB) SubmitSized(bytes int64, apply func(*sql.Tx) error, done func(erro
 // while a full disk holds Submit's operations back: deletions, and marks on rows that are committed already.
 func (db *DB) SubmitAhead(apply func(*sql.Tx) error, done func(error)) {
 	db.submit(operation{apply: apply, done: done, ahead: true})
+}
+
+// SubmitIfRoom is Submit for a write that somebody waits for and can ask for again: while the file or the disk is full it is given
+// up with [ErrNoRoom], once the owners of tables were asked to make room and that was not enough. Others do not wait behind it then.
+func (db *DB) SubmitIfRoom(apply func(*sql.Tx) error, done func(error)) {
+	db.submit(operation{apply: apply, done: done, yield: true})
 }
 
 func (db *DB) submit(op operation) {
@@ -69,6 +76,11 @@ func (db *DB) DoAhead(ctx context.Context, apply func(*sql.Tx) error) error {
 	return db.wait(ctx, apply, db.SubmitAhead)
 }
 
+// DoIfRoom is Do by way of SubmitIfRoom.
+func (db *DB) DoIfRoom(ctx context.Context, apply func(*sql.Tx) error) error {
+	return db.wait(ctx, apply, db.SubmitIfRoom)
+}
+
 func (db *DB) wait(ctx context.Context, apply func(*sql.Tx) error, submit func(func(*sql.Tx) error, func(error))) error {
 	result := make(chan error, 1)
 	submit(apply, func(err error) { result <- err })
@@ -79,6 +91,9 @@ func (db *DB) wait(ctx context.Context, apply func(*sql.Tx) error, submit func(f
 		return ctx.Err()
 	}
 }
+
+// BeforeFull is OnFull for what is less worth than all that OnFull's owners have: it is asked before them.
+func (db *DB) BeforeFull(f func()) { db.onFull = slices.Insert(db.onFull, 0, f) }
 
 // OnFull registers what is called, on the writer's goroutine, when a write has failed for want of space, and again every
 // second while it does. It must not block; it submits deletions with SubmitAhead. Call it before Run.
@@ -116,6 +131,7 @@ type run struct {
 	backoff time.Duration
 	dirty   bool      // the log holds commits that are not in the file
 	failing time.Time // since when nothing could be written
+	full    int       // how often in a row there was no room
 	asked   time.Time // when the owners of tables were last asked to make room
 	reserve time.Time // when the reserve was last seen to
 	cut     logCut
@@ -150,7 +166,7 @@ func (r *run) round(ctx context.Context, batch []operation) error {
 	if !r.failing.IsZero() {
 		r.db.log.InfoContext(ctx, "database can be written again", "failed_for", time.Since(r.failing).Round(time.Millisecond).String())
 	}
-	r.backoff, r.limit, r.failing = 0, min(2*r.limit, maxBatch), time.Time{}
+	r.backoff, r.limit, r.failing, r.full = 0, min(2*r.limit, maxBatch), time.Time{}, 0
 	r.boundLog(ctx)
 	if time.Since(r.reserve) > reserveEvery {
 		r.reserve = time.Now()
@@ -175,6 +191,8 @@ func (r *run) recover(ctx context.Context, err error, left int) error {
 		r.limit = max(left/2, 1) // what does not fit together may fit in pieces
 		db.relieve(first)
 		r.ask()
+		r.full++
+		r.giveUp()
 	case faultBroken:
 		db.reconnect(ctx)
 	case faultNone:
@@ -194,6 +212,18 @@ func (r *run) recover(ctx context.Context, err error, left int) error {
 	return nil
 }
 
+// giveUp answers the operations that are not tried again, when room was asked for and there is none still.
+func (r *run) giveUp() {
+	if r.full < 2 {
+		return
+	}
+	for _, op := range r.db.queue.giveUp() {
+		if op.done != nil {
+			op.done(ErrNoRoom)
+		}
+	}
+}
+
 // pause waits for the back-off. An operation that goes ahead cuts it short: it may be the one that makes room.
 func (r *run) pause(ctx context.Context) {
 	r.backoff = min(max(2*r.backoff, firstBackoff), lastBackoff)
@@ -204,6 +234,7 @@ func (r *run) pause(ctx context.Context) {
 	deadline := time.Now().Add(r.backoff)
 	for {
 		woken := r.db.queue.wait(ctx, time.Until(deadline))
+		r.giveUp()
 		if !woken || ctx.Err() != nil || r.db.queue.hasAhead() || r.db.queue.isBroken() {
 			return
 		}

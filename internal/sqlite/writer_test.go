@@ -250,6 +250,93 @@ func TestFullFileIsSaidOnce(t *testing.T) {
 	}
 }
 
+// What is given up for want of room holds nobody up, and what is tried until it succeeds stays in its order.
+func TestNoRoomGivesUp(t *testing.T) {
+	db := open(t, Options{MaxSize: 1 << 20})
+	var asked []string
+	db.OnFull(func() { asked = append(asked, "on") })
+	db.BeforeFull(func() { asked = append(asked, "before") })
+	stop := start(t, db)
+	results := make(chan string, 3)
+	tell := func(who string) func(error) {
+		return func(err error) { results <- fmt.Sprint(who, " ", err) }
+	}
+	db.Submit(insert("first"), tell("first"))
+	db.SubmitIfRoom(insertPadded("too much", 2<<20), tell("too much"))
+	db.Submit(insert("behind"), tell("behind"))
+	var got []string
+	for range 3 {
+		got = append(got, <-results)
+	}
+	if diff := cmp.Diff([]string{"first <nil>", "too much " + ErrNoRoom.Error(), "behind <nil>"}, got); diff != "" {
+		t.Error(diff)
+	}
+	mustDo(t, db, insert("now there is room"))
+	if s := db.Stats(); s.LastError != nil || s.Queued != 0 || s.QueuedBytes != 0 {
+		t.Errorf("after it %+v", s)
+	}
+	stop()
+	if diff := cmp.Diff([]string{"before", "on"}, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// While the head of the queue waits for room, what comes to be given up is given up at once, and only that.
+func TestNoRoomBehindWhatWaits(t *testing.T) {
+	db := open(t, Options{MaxSize: 1 << 20})
+	start(t, db)
+	for i := range 10 {
+		mustDo(t, db, insertPadded(strconv.Itoa(i), 60<<10))
+	}
+	written := make(chan error, 1)
+	db.Submit(insertPadded("waits", 700<<10), func(err error) { written <- err })
+	for db.Stats().Failures < 6 { // by now the pauses are long
+		runtime.Gosched()
+	}
+	begin := time.Now()
+	if err := db.DoIfRoom(context.Background(), insert("small")); !errors.Is(err, ErrNoRoom) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begin); took > 300*time.Millisecond {
+		t.Errorf("given up after %s", took)
+	}
+	select {
+	case err := <-written:
+		t.Errorf("what waits for room was given up: %v", err)
+	default:
+	}
+	if n := db.Stats().Queued; n != 1 {
+		t.Errorf("%d operations wait, want 1", n)
+	}
+	if err := db.DoAhead(context.Background(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(context.Background(), `DELETE FROM t`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+// Room that the owners of tables make is used: nothing is given up that fits then.
+func TestNoRoomAsksFirst(t *testing.T) {
+	db := open(t, Options{MaxSize: 1 << 20})
+	db.OnFull(func() {
+		db.SubmitAhead(func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(context.Background(), `DELETE FROM t`)
+			return err
+		}, nil)
+	})
+	start(t, db)
+	for i := range 10 {
+		mustDo(t, db, insertPadded(strconv.Itoa(i), 60<<10))
+	}
+	if err := db.DoIfRoom(context.Background(), insertPadded("fits now", 700<<10)); err != nil {
+		t.Error(err)
+	}
+}
+
 // A write that fails with an I/O error is written again on a fresh handle, and not acknowledged before. The limit that makes the
 // error holds for a whole process, so that it is another one.
 func TestIOErrorIsRetriedOnAFreshHandle(t *testing.T) {
