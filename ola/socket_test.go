@@ -270,7 +270,8 @@ func TestFrameTooBig(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
 	url := r.serve()
 	other, c := r.connect(url), r.connect(url)
-	c.write(`{"cmd":"ping","x":"` + strings.Repeat("x", maxFrame) + `"}`)
+	frame := `{"cmd":"ping","x":"` + strings.Repeat("x", maxFrame) + `"}`
+	go func() { _ = c.conn.Write(t.Context(), websocket.MessageText, []byte(frame)) }() // it may be cut off before its end
 	_, _, err := c.conn.Read(t.Context())
 	if websocket.CloseStatus(err) != websocket.StatusMessageTooBig {
 		t.Errorf("ended with %v", err)

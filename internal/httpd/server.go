@@ -178,7 +178,8 @@ func (s *Server) server(base context.Context) *http.Server {
 	}
 }
 
-// stop ends the servers: first kindly, and after Limits.Stop by force.
+// stop ends the servers: first kindly, and after Limits.Stop by force. Requests that are cut still get the quarter of it
+// to answer, so that a caller reads that the outcome is unknown and not of a connection that broke.
 func (s *Server) stop(base context.Context, servers []*http.Server, cut context.CancelFunc) {
 	grace, cancel := context.WithTimeout(base, s.limits.Stop)
 	defer cancel()
@@ -186,8 +187,13 @@ func (s *Server) stop(base context.Context, servers []*http.Server, cut context.
 	for _, server := range servers {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			if err := server.Shutdown(grace); err != nil {
-				cut()
+			if server.Shutdown(grace) == nil {
+				return
+			}
+			cut()
+			last, cancel := context.WithTimeout(context.WithoutCancel(base), s.limits.Stop/4)
+			defer cancel()
+			if server.Shutdown(last) != nil {
 				_ = server.Close() // the listener is closed already; what it reports is the same
 			}
 		}()
