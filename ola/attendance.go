@@ -34,18 +34,10 @@ func (s *session) monitor(ctx context.Context, f *frame) (func(), error) {
 // other way round: where dest has no call and extn has one, they are exchanged.
 func spying(mode pbx.SpyMode) command {
 	return func(s *session, ctx context.Context, f *frame) (func(), error) {
-		if err := s.onlyUsers(); err != nil {
-			return nil, err
-		}
-		extn, err := f.need("extn")
+		by, on, err := s.pair(f)
 		if err != nil {
 			return nil, err
 		}
-		dest, err := f.need("dest")
-		if err != nil {
-			return nil, err
-		}
-		by, on := pbx.Exten(extn), pbx.Exten(dest)
 		if err = s.api.sw.Spy(ctx, pbx.SpyRequest{By: by, On: on, Mode: mode}); errors.Is(err, pbx.ErrNoCall) {
 			if swapped := s.api.sw.Spy(ctx, pbx.SpyRequest{By: on, On: by, Mode: mode}); !errors.Is(swapped, pbx.ErrNoCall) {
 				err = swapped
@@ -70,18 +62,24 @@ func (s *session) unmonitor(ctx context.Context, f *frame) (func(), error) {
 
 // intercept lets extn take over the call of dest.
 func (s *session) intercept(ctx context.Context, f *frame) (func(), error) {
+	by, from, err := s.pair(f)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.api.sw.Intercept(ctx, by, from)
+}
+
+// pair reads whom a user lets take part in whose call.
+func (s *session) pair(f *frame) (extn, dest pbx.Exten, err error) {
 	if err := s.onlyUsers(); err != nil {
-		return nil, err
+		return "", "", err
 	}
-	extn, err := f.need("extn")
+	by, err := f.need("extn")
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	dest, err := f.need("dest")
-	if err != nil {
-		return nil, err
-	}
-	return nil, s.api.sw.Intercept(ctx, pbx.Exten(extn), pbx.Exten(dest))
+	on, err := f.need("dest")
+	return pbx.Exten(by), pbx.Exten(on), err
 }
 
 // takeCall lets an agent take a caller out of the queue.

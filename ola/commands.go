@@ -14,66 +14,42 @@ import (
 // command does one command of a socket. after, where it is not nil, sends what follows the answer.
 type command func(s *session, ctx context.Context, f *frame) (after func(), err error)
 
-// commandOf finds a command of the document, or of the client that goes with it, by its name; nil for one that is not known.
-func commandOf(name string) command {
-	switch name {
-	case "subscribe":
-		return (*session).subscribe
-	case "unsubscribe":
-		return (*session).unsubscribe
-	case "get_agent_state":
-		return (*session).agentState
-	case "login":
-		return (*session).signIn
-	case "logout":
-		return simply((*pbx.Switch).SignOut)
-	case "go_ready":
-		return simply((*pbx.Switch).Ready)
-	case "go_break":
-		return (*session).goBreak
-	case "toggle_ready":
-		return (*session).toggleReady
-	case "dial":
-		return (*session).dial
-	case "hangup", "hangup_other":
-		return (*session).hangup
-	case "hold":
-		return simply((*pbx.Switch).Hold)
-	case "unhold":
-		return simply((*pbx.Switch).Unhold)
-	case "transfer":
-		return (*session).transfer
-	case "consult":
-		return (*session).consult
-	case "unconsult":
-		return simply((*pbx.Switch).Cancel)
-	}
-	return attendance(name)
-}
-
-// attendance finds a command by which one takes part in the call of another.
-func attendance(name string) command {
-	switch name {
-	case "monitor":
-		return (*session).monitor
-	case "eavesdrop":
-		return spying(pbx.Listen)
-	case "whisper":
-		return spying(pbx.Whisper)
-	case "unmonitor":
-		return (*session).unmonitor
-	case "intercept":
-		return (*session).intercept
-	case "take_call":
-		return (*session).takeCall
-	case "kill":
-		return (*session).kill
-	case "collect_dtmf":
-		return (*session).collect
-	case "answer", "toggle_hold", "conf", "collect_judge", "get_trunk_state", "next_queue", "group_call", "broadcast", "dlogin", "dlogout":
-		return (*session).unsupported
-	}
-	return nil
+// commands are those of the document, and of the client that goes with it, by their names.
+var commands = map[string]command{
+	"subscribe":       (*session).subscribe,
+	"unsubscribe":     (*session).unsubscribe,
+	"get_agent_state": (*session).agentState,
+	"login":           (*session).signIn,
+	"logout":          simply((*pbx.Switch).SignOut),
+	"go_ready":        simply((*pbx.Switch).Ready),
+	"go_break":        (*session).goBreak,
+	"toggle_ready":    (*session).toggleReady,
+	"dial":            (*session).dial,
+	"hangup":          (*session).hangup,
+	"hangup_other":    (*session).hangup,
+	"hold":            simply((*pbx.Switch).Hold),
+	"unhold":          simply((*pbx.Switch).Unhold),
+	"transfer":        (*session).transfer,
+	"consult":         (*session).consult,
+	"unconsult":       simply((*pbx.Switch).Cancel),
+	"monitor":         (*session).monitor,
+	"eavesdrop":       spying(pbx.Listen),
+	"whisper":         spying(pbx.Whisper),
+	"unmonitor":       (*session).unmonitor,
+	"intercept":       (*session).intercept,
+	"take_call":       (*session).takeCall,
+	"kill":            (*session).kill,
+	"collect_dtmf":    (*session).collect,
+	"answer":          (*session).unsupported,
+	"toggle_hold":     (*session).unsupported,
+	"conf":            (*session).unsupported,
+	"collect_judge":   (*session).unsupported,
+	"get_trunk_state": (*session).unsupported,
+	"next_queue":      (*session).unsupported,
+	"group_call":      (*session).unsupported,
+	"broadcast":       (*session).unsupported,
+	"dlogin":          (*session).unsupported,
+	"dlogout":         (*session).unsupported,
 }
 
 func (s *session) unsupported(context.Context, *frame) (func(), error) {
@@ -88,7 +64,7 @@ func (s *session) perform(ctx context.Context, f *frame) (result string, after f
 	case "auth":
 		return "", nil, s.auth(ctx, f)
 	}
-	do := commandOf(f.Cmd)
+	do := commands[f.Cmd]
 	switch {
 	case s.who == who{}:
 		return "", nil, &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized}

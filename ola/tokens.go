@@ -2,10 +2,10 @@ package ola
 
 import (
 	"container/list"
-	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
 	"sync"
+
+	"github.com/google/uuid"
 )
 
 // maxTokens bounds what clients that log in for every request can make the daemon keep.
@@ -25,7 +25,7 @@ func newTokens() *tokens {
 
 // issue draws a token; beyond maxTokens the oldest ends.
 func (t *tokens) issue() string {
-	token := newUUID()
+	token := uuid.NewString()
 	digest := sha256.Sum256([]byte(token))
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -42,12 +42,4 @@ func (t *tokens) valid(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.known[digest] != nil
-}
-
-// newUUID draws a UUID of version 4 (RFC 9562).
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -59,12 +59,12 @@ func (s *Switch) stopSpies(ctx context.Context, by Exten, which func(*spy) bool)
 	if !s.isSynced() {
 		return ErrOffline
 	}
-	s.await(ctx, func(st *state) bool { return len(st.listening(which)) > 0 || !st.spyIsBorn(which, time.Now()) })
+	s.await(ctx, func(st *state) bool { return len(st.listening(which)) > 0 || !st.spyIsDue(which, time.Now()) })
 	s.mu.RLock()
 	ids := s.state.listening(which)
 	s.mu.RUnlock()
 	if len(ids) == 0 {
-		return fmt.Errorf("%w: %s listens to nobody", ErrNoCall, by)
+		return fmt.Errorf("%w: %s does not listen there", ErrNoCall, by)
 	}
 	for _, id := range ids {
 		if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", id)); err != nil {
@@ -87,8 +87,8 @@ func (s *state) listening(which func(*spy) bool) (ids []string) {
 	return ids
 }
 
-// spyIsBorn reports whether one of some listeners has been ordered whose channel does not exist yet.
-func (s *state) spyIsBorn(which func(*spy) bool, now time.Time) bool {
+// spyIsDue reports whether one of some listeners has been ordered whose channel does not exist yet.
+func (s *state) spyIsDue(which func(*spy) bool, now time.Time) bool {
 	for id, p := range s.spies {
 		if s.channels[id] == nil && now.Sub(p.ordered) < channelBirth && which(p) {
 			return true
@@ -122,13 +122,13 @@ func (s *Switch) Intercept(ctx context.Context, by, from Exten) error {
 		return fmt.Errorf("%w: %s talks to nobody yet", ErrState, from)
 	}
 	_, err = s.client.Do(ctx, ami.NewAction("Originate",
-		"Channel", device, "Application", app, "Data", data, "CallerID", "<"+cmpNumber(g.own.Connected.Number, from)+">",
+		"Channel", device, "Application", app, "Data", data, "CallerID", "<"+shownNumber(g.own.Connected.Number, from)+">",
 		"Timeout", strconv.FormatInt(rules.Timeout.Milliseconds(), 10), "Async", "true", "ChannelId", string(newCallID(time.Now()))))
 	return translate(err)
 }
 
-// cmpNumber is what the ringing phone shows: the party's number, where it is one.
-func cmpNumber(number string, instead Exten) string {
+// shownNumber is what the ringing phone shows: the party's number, where it is one.
+func shownNumber(number string, instead Exten) string {
 	if isDialable(number) {
 		return number
 	}

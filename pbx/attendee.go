@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
+	"github.com/google/uuid"
 )
 
 // Attendance is how far a member of a conference has come.
@@ -82,7 +83,7 @@ func (s *state) attendeeOf(c *conference, number string, at time.Time) *attendee
 		}
 	}
 	c.places++
-	a := &attendee{Attendee: Attendee{ID: newUUID(), Number: number, Created: at}, place: c.places}
+	a := &attendee{Attendee: Attendee{ID: uuid.NewString(), Number: number, Created: at}, place: c.places}
 	c.attendees = append(c.attendees, a)
 	if len(c.attendees) > maxAttended {
 		s.dropAttendees(c, 1, func(old *attendee) bool { return old != a && !old.live() && !slices.Contains(c.Members, old.Number) })

@@ -62,14 +62,14 @@ func (d *Directory) connect(ctx context.Context, p plant, l Line) error {
 		return err
 	}
 	if !hinted {
-		if err := d.addStep(ctx, lineContext, string(l.Exten), "hint", p.tech+"/"+string(l.Exten), ""); err != nil {
+		if err := d.sw.addExtension(ctx, lineContext, string(l.Exten), "hint", p.tech+"/"+string(l.Exten), ""); err != nil {
 			return err
 		}
 	}
 	if !called {
 		for i, step := range lineSteps(l, p.tech, timeout) {
 			app, data, _ := strings.Cut(step, "|")
-			if err := d.addStep(ctx, lineContext, string(l.Exten), strconv.Itoa(i+1), app, data); err != nil {
+			if err := d.sw.addExtension(ctx, lineContext, string(l.Exten), strconv.Itoa(i+1), app, data); err != nil {
 				return err
 			}
 		}
@@ -97,12 +97,6 @@ func (d *Directory) ledByHand(ctx context.Context, dial string, n Exten) (called
 		}
 	}
 	return called, hinted, translate(err)
-}
-
-func (d *Directory) addStep(ctx context.Context, in, exten, priority, app, data string) error {
-	_, err := d.sw.client.Do(ctx, ami.NewAction("DialplanExtensionAdd", "Context", in, "Extension", exten, "Priority", priority,
-		"Application", app, "ApplicationData", data, "Replace", "yes"))
-	return translate(err)
 }
 
 // disconnect takes out what connect has made.
@@ -198,7 +192,7 @@ func (d *Directory) mark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.addStep(ctx, markContext, sentinel(dial), "1", "NoOp", ""); err != nil {
+	if err := d.sw.addExtension(ctx, markContext, sentinel(dial), "1", "NoOp", ""); err != nil {
 		return fmt.Errorf("sentinel: %w", err)
 	}
 	return nil

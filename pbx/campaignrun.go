@@ -275,9 +275,7 @@ func (p *CampaignPlan) order(number string, outside bool) order {
 // campaignCall makes the action that calls a number of a campaign. The channel carries the number as its own, so that an agent's phone
 // shows it.
 func (s *Switch) campaignCall(p *CampaignPlan, g *TrunkGroup, id CallID, number string, l route) (ami.Action, error) {
-	s.mu.RLock()
-	rules := s.state.rules
-	s.mu.RUnlock()
+	rules := s.rules()
 	then, err := rules.target(p)
 	if err != nil {
 		return ami.Action{}, err

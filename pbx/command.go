@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -80,15 +79,8 @@ func (s *Switch) order(ctx context.Context, r DialRequest, note func(CallID, *or
 	if err := note(id, &order{number: r.To, from: r.From, remark: r.Remark, limit: r.Limit, at: time.Now()}); err != nil {
 		return "", err
 	}
-	_, err = s.client.Do(withOrder(ctx, id), originate(rules.Context, device, id, r))
-	if err != nil && !errors.Is(err, ami.ErrUnknown) {
-		s.expect(id, nil)
-	}
-	if refusedWith(err, "Extension does not exist") {
-		return "", fmt.Errorf("%w: number %s in context %s", ErrNotFound, r.To, rules.Context)
-	}
-	if err != nil {
-		return "", translate(err)
+	if err := s.send(ctx, id, originate(rules.Context, device, id, r)); err != nil {
+		return "", err
 	}
 	return id, nil
 }
@@ -99,7 +91,7 @@ func (s *Switch) dialable(r DialRequest) (*Rules, string, error) {
 	defer s.mu.RUnlock()
 	rules := s.state.rules
 	for _, p := range []struct{ field, number string }{{"src", r.From}, {"dst", r.To}, {"callerid", cmp.Or(r.CallerID, r.From)}} {
-		if !rules.Allow.MatchString(p.number) || !isDialable(p.number) {
+		if !rules.dials(p.number) {
 			return nil, "", &InvalidError{Field: p.field, Reason: "number may not be dialled"}
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 var (
@@ -121,7 +123,7 @@ func (s *Switch) CreateConference(ctx context.Context, settings ConferenceSettin
 	if err != nil {
 		return Conference{}, err
 	}
-	c := &conference{dirty: true, Conference: Conference{ConferenceSettings: settings, ID: ConferenceID(newUUID()), Number: number, Created: time.Now()}}
+	c := &conference{dirty: true, Conference: Conference{ConferenceSettings: settings, ID: ConferenceID(uuid.NewString()), Number: number, Created: time.Now()}}
 	if err := s.enterRoom(ctx, c.Conference); err != nil {
 		s.leaveRoom(ctx, c.Conference)
 		return Conference{}, err
@@ -290,12 +292,4 @@ func (s *Switch) setClosing(id ConferenceID, on bool) {
 	if c := s.state.conferences[id]; c != nil {
 		c.closing = on
 	}
-}
-
-// newUUID draws a random one (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

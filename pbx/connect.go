@@ -136,7 +136,7 @@ func (s *Switch) send(ctx context.Context, id CallID, a ami.Action) error {
 		s.expect(id, nil)
 	}
 	if refusedWith(err, "Extension does not exist") {
-		return fmt.Errorf("%w: extension %s in context %s", ErrNotFound, a.Get("Exten"), a.Get("Context"))
+		return fmt.Errorf("%w: number %s in context %s", ErrNotFound, a.Get("Exten"), a.Get("Context"))
 	}
 	return translate(err)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/google/uuid"
 )
 
 // DirectoryOptions are the parts of a Directory.
@@ -119,7 +120,7 @@ func (d *Directory) AddLine(ctx context.Context, l Line) error {
 	if err := d.needGroup(ctx, l.Context); err != nil {
 		return err
 	}
-	l.UUID, l.Created = newUUID(), time.Now()
+	l.UUID, l.Created = uuid.NewString(), time.Now()
 	l.Updated = l.Created
 	if err := d.insertLine(ctx, l); err != nil {
 		d.doubt(l.Exten)

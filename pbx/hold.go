@@ -257,9 +257,8 @@ func (s *state) pair(ch *channel) bool {
 // addDialplan fills holdContext, which a reload of the dialplan has emptied.
 func (s *Switch) addDialplan(ctx context.Context, steps [][4]string) error {
 	for _, x := range steps {
-		if _, err := s.client.Do(ctx, ami.NewAction("DialplanExtensionAdd", "Context", holdContext, "Extension", x[0], "Priority", x[1],
-			"Application", x[2], "ApplicationData", x[3], "Replace", "yes")); err != nil {
-			return translate(err)
+		if err := s.addExtension(ctx, holdContext, x[0], x[1], x[2], x[3]); err != nil {
+			return err
 		}
 	}
 	return nil

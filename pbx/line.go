@@ -62,7 +62,7 @@ func (l *Line) check(rules *Rules, tech string) error {
 		return &InvalidError{Field: "name", Reason: "must be 1 to 64 of letters, digits and . _ @ + -"}
 	case tech == "SIP" && l.Name != string(l.Exten):
 		return &InvalidError{Field: "name", Reason: "must be the extension number, by which chan_sip knows a phone"}
-	case l.Transfer != "" && (!rules.Allow.MatchString(l.Transfer) || !isDialable(l.Transfer) || l.Transfer == string(l.Exten)):
+	case l.Transfer != "" && (!rules.dials(l.Transfer) || l.Transfer == string(l.Exten)):
 		return &InvalidError{Field: "transfer", Reason: "number may not be dialled"}
 	}
 	if reason := passwordFault(l.Password); reason != "" {

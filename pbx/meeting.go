@@ -15,12 +15,10 @@ import (
 // SetMembers replaces the list of a conference's members. Nobody is rung; whoever is in it or being rung stays. Errors: InvalidError,
 // ErrNotFound, those of the context and the database.
 func (s *Switch) SetMembers(ctx context.Context, id ConferenceID, numbers []string) error {
-	s.mu.RLock()
-	rules := s.state.rules
-	s.mu.RUnlock()
+	rules := s.rules()
 	var list []string
 	for _, n := range numbers {
-		if !rules.Allow.MatchString(n) || !isDialable(n) {
+		if !rules.dials(n) {
 			return &InvalidError{Field: "members", Reason: "number may not be dialled"}
 		}
 		if s.isConference(n) {

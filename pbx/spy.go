@@ -125,18 +125,6 @@ func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string
 	return id, nil, ""
 }
 
-// spying returns the id and the name of the channel by which one extension listens to another; "" when there is none.
-func (s *Switch) spying(by, on Exten) (id, channel string) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for id, p := range s.state.spies {
-		if ch := s.state.channels[id]; ch != nil && p.by == by && p.on == on {
-			return id, ch.Name
-		}
-	}
-	return "", ""
-}
-
 // changeSpy presses the key of a mode on behalf of the listener.
 func (s *Switch) changeSpy(ctx context.Context, p *spy, channel string, mode SpyMode) error {
 	s.mu.RLock()
@@ -161,26 +149,10 @@ func (s *Switch) changeSpy(ctx context.Context, p *spy, channel string, mode Spy
 // StopSpy ends the listening of one extension to another. Errors: InvalidError, ErrNoCall, ErrOffline, ErrUnknown,
 // ErrForbidden, RefusedError.
 func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
-	s.mu.RLock()
-	err, synced := s.state.rules.pair(by, on), s.synced
-	s.mu.RUnlock()
-	if err != nil {
+	if err := s.rules().pair(by, on); err != nil {
 		return err
 	}
-	if !synced {
-		return ErrOffline
-	}
-	s.await(ctx, func(st *state) bool {
-		return !st.spyIsBorn(func(p *spy) bool { return p.by == by && p.on == on }, time.Now())
-	})
-	id, name := s.spying(by, on)
-	if name == "" {
-		return fmt.Errorf("%w: %s does not listen to %s", ErrNoCall, by, on)
-	}
-	if _, err := s.client.Do(ctx, ami.NewAction("Hangup", "Channel", name)); err != nil {
-		return translate(err)
-	}
-	return s.confirm(ctx, by, func(st *state) bool { return st.over(id) })
+	return s.stopSpies(ctx, by, func(p *spy) bool { return p.by == by && p.on == on })
 }
 
 func (s *state) spyStart(m ami.Message) {

@@ -85,7 +85,7 @@ func (s *state) peerOf(ch *channel) *channel {
 
 // target checks the number to which a call is to go.
 func (s *Switch) target(ctx context.Context, rules *Rules, to string) error {
-	if !rules.Allow.MatchString(to) || !isDialable(to) {
+	if !rules.dials(to) {
 		return &InvalidError{Field: "dst", Reason: "number may not be dialled"}
 	}
 	if err := s.mayCall(ctx, rules, "dst", to); err != nil {
