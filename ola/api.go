@@ -65,6 +65,7 @@ func NewAPI(o APIOptions) *API {
 	}
 	a.rules.Store(&o.Rules)
 	a.sockets = newSockets(o.Switch, a.rules.Load, o.Logger)
+	a.users.OnEnd(a.end)
 	return a
 }
 
@@ -76,6 +77,14 @@ func (a *API) Sockets() int { return a.sockets.Count() }
 
 // Configure replaces the rules.
 func (a *API) Configure(r Rules) { a.rules.Store(&r) }
+
+// end ends what is open of one who may no longer do what he may.
+func (a *API) end(id pbx.Identity) {
+	if id.Exten == "" {
+		a.tokens.end(id.User.ID)
+	}
+	a.sockets.expel(id)
+}
 
 // Mount adds the routes to a server.
 func (a *API) Mount(s *httpd.Server) {

@@ -28,8 +28,8 @@ type session struct {
 	cancel context.CancelFunc
 	ping   *time.Timer
 
-	keys  []routeKey // guarded by Sockets.mu
-	login pbx.Exten  // the agent who has logged in, "" for none and for a user; guarded by Sockets.mu
+	keys  []routeKey   // guarded by Sockets.mu
+	login pbx.Identity // who has logged in, guarded by Sockets.mu
 
 	who who // of the goroutine that does commands alone
 
@@ -49,6 +49,7 @@ type session struct {
 type who struct {
 	exten pbx.Exten // an agent, who steers and watches himself alone
 	user  bool      // or a user, who may steer and watch all
+	name  string    // of the user
 }
 
 // socket is GET /ola_socket. The request ends with the handshake: what it holds, and the stack on which it was served, would cost more
