@@ -55,6 +55,7 @@ type API struct {
 	log       *slog.Logger
 	tokens    *tokens
 	sockets   *Sockets
+	note      func(httpd.Note) // of commands of sockets; set by Mount
 	rules     atomic.Pointer[Rules]
 }
 
@@ -101,6 +102,8 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 	}
 	s.Mount(httpd.Dialect{Prefix: pathSocket, Render: render}).GET("", a.socket)
+	s.Changes(pathLogin) // by GET too
+	a.note = s.Note
 	mountWeb(s)
 	s.Describe(openAPI)
 }

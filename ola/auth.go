@@ -32,11 +32,12 @@ func (a *API) login(c echo.Context) error {
 		return httpd.TooMany(wait)
 	}
 	if errors.Is(err, pbx.ErrPassword) {
-		a.failures.Fail(remote)
+		a.failures.FailLogIn(c)
 	}
 	if err != nil {
 		return loginFailure(err)
 	}
+	httpd.Actor(c, user.Login)
 	token := ""
 	if err := a.enter(pbx.Identity{User: user}, func() { token = a.tokens.issue(user) }); err != nil {
 		return loginFailure(err)
@@ -80,9 +81,11 @@ func loginFailure(err error) error {
 // client has a wrong one, and nobody guesses 122 bits.
 func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if _, valid := a.tokens.user(strings.TrimSpace(c.Request().Header.Get(headerToken))); !valid {
+		user, valid := a.tokens.user(strings.TrimSpace(c.Request().Header.Get(headerToken)))
+		if !valid {
 			return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized}
 		}
+		httpd.Actor(c, user.Login)
 		return next(c)
 	}
 }
