@@ -113,7 +113,7 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		colleague.Behave(phone.Behaviour{})
 		b.idle("805", "801")
 		d.p.Expect("401") // of the wrong password
-		d.p.Size(760, 300)
+		d.p.Size(760, 340)
 		see := func(name string) {
 			if version == "22" { // it looks the same on all
 				d.looks(name)
