@@ -26,6 +26,7 @@ const (
 type ToolbarSettings struct {
 	PopURL   string   // screen pop with {caller} {called} {uniqueid}, "" = none; may hold a secret of the CRM
 	PopFrame bool     // in a frame of the toolbar, else in a tab
+	Answer   bool     // phones pick up when they are asked to: there is a button for it
 	Origins  []string // of pages that may embed the toolbar and steer it, as browsers write them: https://crm.example
 }
 
@@ -104,6 +105,7 @@ type toolbarStatus struct {
 	User        bool            `json:"user"`      // may listen to others
 	PopURL      string          `json:"pop_url"`
 	Pop         string          `json:"pop"` // "tab" or "frame"
+	Answer      bool            `json:"answer"`
 	Queues      []pbx.QueueName `json:"queues"`
 	AfterCallMS int64           `json:"after_call_ms"` // left of the after-call work, 0 for none
 	TalkingMS   int64           `json:"talking_ms"`    // since the two were connected, 0 for no call
@@ -129,7 +131,7 @@ func (t *Toolbar) status(c echo.Context) error {
 		return err
 	}
 	settings := t.settings.Load()
-	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL}
+	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL, Answer: settings.Answer}
 	if settings.PopFrame {
 		answer.Pop = "frame"
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dialbridge/dialbridge/lab"
 	"github.com/dialbridge/dialbridge/lab/bridge"
@@ -105,11 +106,11 @@ func (d *desk) number(field, number, button string) {
 // TestTheAgentsDayInABrowser is a day at the toolbar with real telephones, in a real browser.
 func TestTheAgentsDayInABrowser(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
-		b, site := toolbarBench(t, version, "[general]\npop_url = CRM/customer?n={caller}&d={called}&u={uniqueid}\n[enable]\npausetime = yes\npausetime_max = 30\n")
+		b, site := toolbarBench(t, version, "[general]\npop_url = CRM/customer?n={caller}&d={called}&u={uniqueid}\n[enable]\npausetime = yes\npausetime_max = 30\n[toolbar]\nanswer = yes\n")
 		web := browser.ForTest(t, browser.Options{Popups: true})
 		d := &desk{bench: b, p: web.Open(b.d.URL + "/console/toolbar/"), phone: b.phone("805")}
 		colleague := b.third("801")
-		d.phone.Behave(phone.Behaviour{Manual: true})
+		d.phone.Behave(phone.Behaviour{Manual: true, Talk: true})
 		colleague.Behave(phone.Behaviour{})
 		b.idle("805", "801")
 		d.p.Expect("401") // of the wrong password
@@ -142,7 +143,8 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		d.picture("ringing") // and no more: the queue does not wait
 		page := web.Popup(site + "/customer")
 		page.WaitText("#who", "02150000071 called 02188880031")
-		b.must(own.Answer(b.ctx))
+		d.p.Click("#answer")
+		b.must(own.Answered(b.within(10 * time.Second)))
 		d.p.WaitText("#call-state", "Talking")
 		d.p.WaitText("#call-time", "0:0")
 		see("talking")

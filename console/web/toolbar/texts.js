@@ -41,6 +41,8 @@ addTexts({
     "error.agent is busy": "坐席正忙", "error.no call": "没有通话", "error.not found": "未找到", "error.extension is not registered": "分机未注册",
     "error.agent not login": "坐席未签入", "error.queue not found": "没有这个队列", "error.login or password is wrong": "账号或密码错误", "error.auth failed!": "账号或密码错误",
     "error.Asterisk is not connected, try again": "电话系统未连接，请重试", "error.the call is not in a state for this": "当前通话状态不允许此操作",
+    "error.the phone does not pick up when it is asked to": "话机不支持远程接听，请在话机上接听",
+    "error.asterisk cannot ask phones to pick up: its module res_pjsip_notify.so is not loaded": "Asterisk 未加载 res_pjsip_notify.so，无法远程接听",
     "error.dest: number may not be dialled": "该号码不允许拨打", "error.dest: number is on the black list": "该号码在黑名单中",
     "error.no answer, the outcome is unknown, do not repeat blindly": "没有应答，结果未知，请勿盲目重试",
     "error.the connection is lost, the outcome is unknown, do not repeat blindly": "连接已断开，结果未知，请勿盲目重试",
