@@ -112,7 +112,7 @@ func TestLogIn(t *testing.T) {
 func TestHostileBrowser(t *testing.T) {
 	r := newRig(t, 100)
 	v := r.enter("admin", adminPassword)
-	make := body("login", "eve", "role", "admin", "password", "let me in now")
+	making := body("login", "eve", "role", "admin", "password", "let me in now")
 	for _, tc := range []struct {
 		name   string
 		header []string
@@ -130,7 +130,7 @@ func TestHostileBrowser(t *testing.T) {
 		{"an empty cookie", []string{"Cookie", cookieName + "="}, 401},
 		{"its own page", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://pbx.example:8000"}, 201},
 	} {
-		if w := v.ask(http.MethodPost, "/users", make, tc.header...); w.Code != tc.want {
+		if w := v.ask(http.MethodPost, "/users", making, tc.header...); w.Code != tc.want {
 			t.Errorf("%s: %d %s, want %d", tc.name, w.Code, w.Body, tc.want)
 		}
 	}

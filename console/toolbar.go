@@ -1,7 +1,8 @@
 package console
 
 import (
-	"context"
+	"cmp"
+	_ "embed" // for the document
 	"errors"
 	"net/http"
 	"net/url"
@@ -20,6 +21,11 @@ const (
 	pathToolbar = pathWeb + "/toolbar"
 	dirToolbar  = "web/toolbar/"
 )
+
+// toolbarAPI is the toolbar's part of the OpenAPI document.
+//
+//go:embed toolbar.json
+var toolbarAPI []byte
 
 // ToolbarSettings are what an administrator chooses. The zero value pops nothing up and lets pages of the daemon's own address embed the
 // toolbar alone.
@@ -71,6 +77,7 @@ func (t *Toolbar) Mount(s *httpd.Server) {
 	g.GET("/origins", t.origins)
 	g.POST("/status", t.status)
 	s.Reads(pathToolbar + "/status")
+	s.Describe(toolbarAPI)
 }
 
 // page serves the page with a policy of its own: it is framed by the CRM, and may frame the screen pop.
@@ -135,33 +142,29 @@ func (t *Toolbar) status(c echo.Context) error {
 	if settings.PopFrame {
 		answer.Pop = "frame"
 	}
-	answer.User, err = t.identify(c.Request().Context(), name, password)
+	id, err := t.users.Identify(c.Request().Context(), t.sw, name, password)
+	if wait, blocked := t.failures.Blocked(remote); blocked {
+		return httpd.TooMany(wait)
+	}
 	if errors.Is(err, pbx.ErrPassword) {
 		t.failures.FailLogIn(c)
 	}
 	if err != nil {
-		return toolbarFailure(err)
+		return logInFailure(err)
 	}
-	answer.Extension = pbx.Exten(name)
+	httpd.Actor(c, cmp.Or(id.User.Login, string(id.Exten)))
+	answer.Extension, answer.User = id.Exten, id.Exten == ""
 	if answer.User {
 		answer.Extension = pbx.Exten(p.Get("extn"))
 	}
-	if err := t.fill(&answer); err != nil {
-		return toolbarFailure(err)
+	err = t.fill(&answer)
+	if errors.Is(err, pbx.ErrNotFound) {
+		return &httpd.Error{Status: http.StatusNotFound, Message: "no such extension", Err: err}
+	}
+	if err != nil {
+		return logInFailure(err)
 	}
 	return c.JSON(http.StatusOK, answer)
-}
-
-// identify tells whether a right log-in is that of a user; else it is an extension's.
-func (t *Toolbar) identify(ctx context.Context, name, password string) (user bool, err error) {
-	if _, err := t.sw.Extension(pbx.Exten(name)); !errors.Is(err, pbx.ErrNotFound) {
-		if err != nil {
-			return false, err
-		}
-		return false, t.sw.CheckSecret(ctx, pbx.Exten(name), password)
-	}
-	_, err = t.users.Authenticate(ctx, name, password)
-	return true, err
 }
 
 // fill asks the switch for what it knows of the extension.
@@ -188,24 +191,4 @@ func (t *Toolbar) fill(answer *toolbarStatus) error {
 		answer.TalkingMS = max(1, time.Since(since).Milliseconds())
 	}
 	return nil
-}
-
-// toolbarFailure gives an error of the core its status.
-func toolbarFailure(err error) error {
-	answer := &httpd.Error{Err: err}
-	switch {
-	case errors.Is(err, pbx.ErrPassword):
-		answer.Status, answer.Message = http.StatusUnauthorized, "login or password is wrong"
-	case errors.Is(err, pbx.ErrDisabled):
-		answer.Status, answer.Message = http.StatusForbidden, "the user is disabled"
-	case errors.Is(err, pbx.ErrNotFound):
-		answer.Status, answer.Message = http.StatusNotFound, "no such extension"
-	case errors.Is(err, pbx.ErrOffline):
-		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "Asterisk is not connected, try again", time.Second
-	case errors.Is(err, pbx.ErrCrowded):
-		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "too many log-ins at once, try again", time.Second
-	default:
-		return err
-	}
-	return answer
 }
