@@ -11,6 +11,7 @@ CACHE       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 LINT_VERSION := v2.15.0
 LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 LINT        := $(LINT_DIR)/golangci-lint
+PROMTOOL    := $(CACHE)/dialbridge-tools/promtool/promtool
 
 FUZZTIME    ?= 30s
 FAULT       ?=
@@ -20,7 +21,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-promtool need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,11 +43,13 @@ fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
 	  done; \
 	done
 
-lint: need-build $(LINT) ## run the linters, gofmt, go vet and go mod tidy
+lint: need-build need-promtool $(LINT) ## run the linters, gofmt, go vet, go mod tidy, and promtool on the alerts
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	$(LINT) run ./...
 	go mod tidy -diff
+	$(PROMTOOL) check rules docs/prometheus/alerts.yml
+	$(PROMTOOL) test rules docs/prometheus/alerts_test.yml
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION), which takes about two minutes, once"
@@ -93,5 +96,8 @@ check: lint test ## lint and test: what must pass before a change is handed in
 need-build:
 	@scripts/need.sh build
 
-need-test:
+need-promtool:
+	@scripts/promtool.sh
+
+need-test: need-promtool
 	@scripts/need.sh test
