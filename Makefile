@@ -21,7 +21,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-promtool need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers lab clean check need-build need-promtool need-receivers need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and aga
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
 	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
 
+receivers: need-receivers ## the receivers of docs/receivers, that in Java too: real events are pushed, forged ones refused
+	go test -count=1 -v ./lab/receivers -args -all
+
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
@@ -98,6 +101,9 @@ need-build:
 
 need-promtool:
 	@scripts/promtool.sh
+
+need-receivers:
+	@scripts/need.sh receivers
 
 need-test: need-promtool
 	@scripts/need.sh test

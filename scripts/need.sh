@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and the languages of docs/receivers
+#   need.sh receivers   the same, and Java
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -16,7 +17,16 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" = build ] || { want mmdebstrap mmdebstrap; want curl curl; }
+if [ "${1:-build}" != build ]; then
+	want mmdebstrap mmdebstrap
+	want curl curl
+	want python3 python3
+	want node nodejs
+	want npm npm
+	want php php-cli
+	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
+fi
+[ "${1:-build}" != receivers ] || want javac default-jdk-headless
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 
