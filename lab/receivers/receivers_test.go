@@ -211,7 +211,11 @@ func deliver(t *testing.T, url, secret string, events []webhook.Event) {
 }
 
 func event(n int, kind, call string) webhook.Event {
-	return webhook.Event{ID: fmt.Sprintf("evt_%d", n), Kind: kind, Body: fmt.Appendf(nil, `{"event":%q,"name":"张三 Müller","uniqueid":%q}`, kind, call)}
+	key := "uniqueid"
+	if kind == "cc_cdr" || kind == "ivr" {
+		key = "uuid"
+	}
+	return webhook.Event{ID: fmt.Sprintf("evt_%d", n), Kind: kind, Body: fmt.Appendf(nil, `{"event":%q,"name":"张三 Müller",%q:%q}`, kind, key, call)}
 }
 
 // line is what the programs print of an event.

@@ -111,7 +111,10 @@ func (in *inbox) work(do func(id string, event map[string]any)) {
 
 // handle is what the CRM does with an event: here it is printed.
 func handle(id string, event map[string]any) {
-	call, _ := event["uniqueid"].(string)
+	call, ok := event["uniqueid"].(string)
+	if !ok {
+		call, _ = event["uuid"].(string) // as ivr and cc_cdr call it
+	}
 	fmt.Println(event["event"], id, call)
 }
 

@@ -105,7 +105,8 @@ public final class Receiver {
 
   /** What the CRM does with an event: here it is printed. With a JSON library at hand, use it. */
   static void handle(String id, String event) {
-    System.out.println(value(event, "event") + " " + id + " " + value(event, "uniqueid"));
+    String call = value(event, "uniqueid");
+    System.out.println(value(event, "event") + " " + id + " " + (call.isEmpty() ? value(event, "uuid") : call));
   }
 
   static String value(String json, String name) {

@@ -56,7 +56,7 @@ async function work() {
 
 // What the CRM does with an event: here it is printed.
 async function handle(id, event) {
-  console.log(event.event, id, event.uniqueid ?? "");
+  console.log(event.event, id, event.uniqueid ?? event.uuid ?? "");
 }
 
 createServer((request, response) => {

@@ -45,7 +45,7 @@ function inbox(): PDO
 // What the CRM does with an event: here it is printed.
 function work(string $id, array $event): void
 {
-    echo $event['event'] ?? '', ' ', $id, ' ', $event['uniqueid'] ?? '', "\n";
+    echo $event['event'] ?? '', ' ', $id, ' ', $event['uniqueid'] ?? $event['uuid'] ?? '', "\n";
 }
 
 if (PHP_SAPI === 'cli') {

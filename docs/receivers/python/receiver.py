@@ -68,7 +68,7 @@ class Inbox:
 
 def do(ident, event):
     """What the CRM does with an event: here it is printed."""
-    print(event.get("event"), ident, event.get("uniqueid", ""), flush=True)
+    print(event.get("event"), ident, event.get("uniqueid") or event.get("uuid", ""), flush=True)
 
 
 class Receiver(BaseHTTPRequestHandler):
