@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,7 +65,9 @@ func expressions(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	for _, a := range page.Annotations.List {
-		list["dashboard, annotation "+a.Name] = a.Expr
+		if a.Expr != "" { // Grafana's own has none
+			list["dashboard, annotation "+a.Name] = a.Expr
+		}
 	}
 	for _, v := range page.Templating.List {
 		list["dashboard, variable "+v.Name] = v.Definition
@@ -145,6 +148,45 @@ func TestDashboardShowsWhatIsOurs(t *testing.T) {
 	}
 }
 
+// TestDashboardExpressionsAreSound: promtool reads each expression of the dashboard as Prometheus would, put into rules.
+func TestDashboardExpressionsAreSound(t *testing.T) {
+	rules := strings.Builder{}
+	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
+	n := 0
+	for where, expr := range expressions(t) {
+		if strings.HasPrefix(where, "dashboard") && !strings.Contains(where, "variable") {
+			n++
+			expr = strings.ReplaceAll(expr, "$__rate_interval", "5m")
+			rules.WriteString("  - record: dashboard:n" + strconv.Itoa(n) + "\n    expr: '" + strings.ReplaceAll(expr, "'", "''") + "'\n")
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d expressions", n)
+	}
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(file, []byte(rules.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := promtool("", "check", "rules", file); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+// promtool runs the tool on an input.
+func promtool(input string, args ...string) (said string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command(filepath.Join(cache, "dialbridge-tools", "promtool", "promtool"), args...) //nolint:gosec,noctx // our own tool
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("promtool (make need-promtool installs it): %w", err)
+	}
+	return string(out), err
+}
+
 // heading is an anchor as GitHub makes it of a heading: lower case, blanks to dashes, no punctuation.
 func heading(text string) string {
 	text = strings.ToLower(strings.TrimSpace(text))
@@ -192,13 +234,7 @@ func TestAlertsLeadSomewhere(t *testing.T) {
 
 // lintPage lets promtool read a page as Prometheus would, and hold it to the names and units of good metrics.
 func lintPage(ts *testscript.TestScript, page string) {
-	cache, err := os.UserCacheDir()
-	ts.Check(err)
-	cmd := exec.Command(filepath.Join(cache, "dialbridge-tools", "promtool", "promtool"), "check", "metrics") //nolint:gosec,noctx // our own tool
-	cmd.Stdin = strings.NewReader(page)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Run(); err != nil {
-		ts.Fatalf("promtool check metrics (make need-promtool installs it): %v\n%s", err, &said)
+	if said, err := promtool(page, "check", "metrics"); err != nil {
+		ts.Fatalf("%v\n%s", err, said)
 	}
 }
