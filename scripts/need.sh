@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and the languages of docs/receivers
-#   need.sh receivers   the same, and Java
+#   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and
+#                   Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh receivers  those languages, and Java
+#   need.sh npm     npm, for what tests take from its registry
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -17,9 +19,9 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-if [ "${1:-build}" != build ]; then
-	want mmdebstrap mmdebstrap
-	want curl curl
+[ "${1:-build}" != npm ] || want npm npm
+[ "${1:-build}" != test ] || { want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; }
+if [ "${1:-build}" = test ] || [ "${1:-build}" = receivers ]; then
 	want python3 python3
 	want node nodejs
 	want npm npm
