@@ -23,6 +23,8 @@ func (m metrics) expose(ctx context.Context, e *httpd.Exposition) {
 	m.outbox(ctx, put)
 	m.database(put)
 	put.gauge("ola_sockets", "Connected agents and users of the ola dialect.", float64(m.d.ola.Sockets()))
+	put.gauge("console_sessions", "People who are logged in to the console.", float64(m.d.console.Sessions()))
+	put.counter("audit_lost_total", "Entries of the audit log that could not be kept.", float64(m.d.audit.Lost()))
 	put.counter("auth_failures_total", "Log-ins and tokens that were refused.", float64(m.d.failures.Failures()))
 	running, calls := m.d.campaign.Load()
 	put.gauge("campaigns", "Campaigns with numbers to dial.", float64(running))
