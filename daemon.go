@@ -210,8 +210,9 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		QueueMember: cfg.Calls.QueueMember,
 		Menus:       menus(cfg), MenuContexts: freePBXMenu,
 		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
-		Feedback: cfg.Feedback.Contexts,
-		Groups:   trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
+		Feedback:     cfg.Feedback.Contexts,
+		ServiceLevel: cfg.Calls.ServiceLevel,
+		Groups:       trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
 	}
 	if cfg.Enable.PauseTime {
 		r.AfterWork = cfg.Enable.PauseTimeMax
