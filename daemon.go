@@ -105,7 +105,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err = d.assembleOLA(ctx); err != nil {
 		return err
 	}
-	d.console = console.New(console.Options{Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console = console.New(console.Options{
+		Switch: d.sw, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Recordings: consoleRecordings(d.cfg), Logger: d.log,
+	})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }
@@ -133,6 +135,7 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 // encoded and stored, what is being sent is finished, and the database is last.
 func (d *daemon) start() *lineup {
 	l := newLineup(
+		&part{name: "console", run: d.console.Run},
 		&part{name: "http", run: d.server.Run},
 		&part{name: "sockets", run: d.ola.Run},
 		&part{name: "campaigns", run: d.campaign.Run},
@@ -172,6 +175,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.api.Configure(dialect)
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
+	d.console.ConfigureRecordings(consoleRecordings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
@@ -251,6 +255,10 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
 		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
+}
+
+func consoleRecordings(cfg *conf.Config) console.Recordings {
+	return console.Recordings{Directory: cfg.Recordings.Directory, AsteriskDirectory: cfg.Recordings.AsteriskDirectory}
 }
 
 func olaRules(cfg *conf.Config, zone *time.Location) ola.Rules {

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // Why a feed ends, as its last event says. A reader who was cut off is told nothing: he would not read it.
@@ -80,6 +81,9 @@ func (r *reader) next(ctx context.Context) (frames [][]byte, over bool, bye stri
 	}
 }
 
+// roleLive is who may read.
+const roleLive = pbx.RoleSupervisor
+
 // recheck is how often a feed asks whether its reader may still read.
 const recheck = 2 * time.Second
 
@@ -128,4 +132,10 @@ func (a *API) liveFeed(c echo.Context) error {
 			return nil
 		}
 	}
+}
+
+// mayStill asks anew who reads: his token may be of yesterday, or his session over.
+func (a *API) mayStill(c echo.Context) bool {
+	err := a.authenticate(func(echo.Context) error { return nil })(c)
+	return err == nil && callerOf(c).role.AtLeast(roleLive)
 }

@@ -27,23 +27,11 @@ var errNoFile = &Error{Status: http.StatusNotFound, Message: "File not found"}
 // Nothing outside of the directory is reachable: os.Root refuses "..", absolute paths and symbolic links that lead out. The errors are
 // answers: 404, 416, and 500 for a file that may not be read.
 func SendSound(c echo.Context, directory, name string) error {
-	if !fs.ValidPath(name) || strings.Contains(name, "\\") || name == "." {
-		return errNoFile
-	}
-	root, err := os.OpenRoot(directory)
+	f, info, err := openSound(directory, name)
 	if err != nil {
-		return unreadable(err)
-	}
-	defer func() { _ = root.Close() }()
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // not to wait for a writer of a pipe
-	if err != nil {
-		return unreadable(err)
+		return err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return errNoFile
-	}
 	kind, ok := soundTypes[strings.ToLower(path.Ext(name))]
 	if !ok {
 		kind = echo.MIMEOctetStream
@@ -54,6 +42,36 @@ func SendSound(c echo.Context, directory, name string) error {
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	return serveFile(c, info, f)
+}
+
+// HasSound reports whether SendSound would send a file now.
+func HasSound(directory, name string) bool {
+	f, _, err := openSound(directory, name)
+	if err == nil {
+		_ = f.Close()
+	}
+	return err == nil
+}
+
+func openSound(directory, name string) (*os.File, fs.FileInfo, error) {
+	if !fs.ValidPath(name) || strings.Contains(name, "\\") || name == "." {
+		return nil, nil, errNoFile
+	}
+	root, err := os.OpenRoot(directory)
+	if err != nil {
+		return nil, nil, unreadable(err)
+	}
+	defer func() { _ = root.Close() }()
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // not to wait for a writer of a pipe
+	if err != nil {
+		return nil, nil, unreadable(err)
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
+		return nil, nil, errNoFile
+	}
+	return f, info, nil
 }
 
 // serveFile is http.ServeContent but for its errors, which are plain text.
