@@ -26,9 +26,8 @@ addTexts({
     "dir.inbound": "inbound", "dir.outbound": "outbound", "dir.internal": "internal",
     "span.dial": "dials", "span.up": "answered", "span.ring": "rings", "span.talk": "talks", "span.hold": "hold", "span.queue": "waits", "span.ivr": "menu",
     "span.park": "parked", "span.voicemail": "voicemail", "span.feedback": "survey",
-    "wall.withheld": "unknown", "wall.legs": "Legs of the call", "wall.more": "and {n} more", "wall.calls.open": "Call from {caller} to {called}",
+    "wall.withheld": "unknown", "wall.legs": "Legs of the call", "wall.more": "and {n} more", "wall.to": "calls", "wall.callsout": "calls", "wall.calledby": "called by",
     "recv.up": "takes events", "recv.down": "down", "recv.unknown": "not tried yet", "recv.pending": "{n} waiting", "recv.dead": "{n} refused", "recv.not": "cannot be read now",
-    "wall.to": "to", "wall.with": "with {party}", "wall.calls.party": "call with {party}",
   },
   zh: {
     "wall.opening": "正在连接…", "wall.live": "实时",
@@ -47,9 +46,8 @@ addTexts({
     "dir.inbound": "呼入", "dir.outbound": "呼出", "dir.internal": "内部",
     "span.dial": "呼叫中", "span.up": "已接通", "span.ring": "振铃", "span.talk": "通话", "span.hold": "保持", "span.queue": "排队", "span.ivr": "语音菜单",
     "span.park": "驻留", "span.voicemail": "留言", "span.feedback": "满意度评价",
-    "wall.withheld": "未知", "wall.legs": "通话各方", "wall.more": "另有 {n} 方", "wall.calls.open": "{caller} 呼叫 {called}",
+    "wall.withheld": "未知", "wall.legs": "通话各方", "wall.more": "另有 {n} 方", "wall.to": "呼叫", "wall.callsout": "呼叫", "wall.calledby": "来自",
     "recv.up": "接收正常", "recv.down": "无法送达", "recv.unknown": "尚未发送", "recv.pending": "{n} 条待发", "recv.dead": "{n} 条被拒", "recv.not": "暂时无法读取",
-    "wall.to": "呼叫", "wall.with": "与 {party}", "wall.calls.party": "与 {party} 通话",
   },
 });
 
@@ -89,7 +87,9 @@ function Queue({ row, stop, more: within }) {
 }
 
 const extenTone = { idle: "good", inuse: "warn", busy: "warn", ringing: "warn", hold: "warn", unavailable: "" };
-const arrow = (outbound) => (outbound ? "→" : "←");
+
+/** A sign for those who see it, a word for those who hear it. */
+const Arrow = ({ sign, word }) => html`<span aria-hidden="true">${sign}</span><span class="sr">${word}</span>`;
 
 function Exten({ row, stop }) {
   return html`<li class="exten">
@@ -98,8 +98,8 @@ function Exten({ row, stop }) {
       && html` <${Running} since=${row.since} stop=${stop} />`}</span>
     ${row.agent && row.agent !== "logout" && html`<span class=${`tag ${agentTone[row.agent] ?? ""}`}>${t(`agent.${row.agent}`)}${row.reason ? ` (${row.reason})` : ""}${row.agent_since
       && html` <${Running} since=${row.agent_since} stop=${stop} />`}</span>`}
-    ${row.call && html`<a href=${`#/call/${encodeURIComponent(row.call)}`} aria-label=${t("wall.calls.party", { party: row.party || t("wall.withheld") })}>
-      ${arrow(row.outbound)} ${row.party || t("wall.withheld")}</a>`}
+    ${row.call && html`<a href=${`#/call/${encodeURIComponent(row.call)}`}><${Arrow} sign=${row.outbound ? "→" : "←"} word=${t(row.outbound ? "wall.callsout" : "wall.calledby")} />
+      ${row.party || t("wall.withheld")}</a>`}
     ${row.queues && html`<span class="quiet queues">${row.queues.join(" ")}</span>`}
   </li>`;
 }
@@ -109,8 +109,8 @@ const stateTone = { talk: "good", hold: "warn", queue: "warn", ring: "warn", dia
 function Call({ row, stop }) {
   const caller = row.caller || t("wall.withheld"), called = row.called || "–";
   return html`<li class="call">
-    <a class="parties" href=${`#/call/${encodeURIComponent(row.id)}`} aria-label=${t("wall.calls.open", { caller, called })}>
-      ${caller}${row.caller_name && row.caller_name !== caller ? ` ${row.caller_name}` : ""} → ${called}</a>
+    <a class="parties" href=${`#/call/${encodeURIComponent(row.id)}`}>
+      ${caller}${row.caller_name && row.caller_name !== caller ? ` ${row.caller_name}` : ""} <${Arrow} sign="→" word=${t("wall.to")} /> ${called}</a>
     <span class=${`tag ${stateTone[row.state] ?? ""}`}>${t(`span.${row.state}`)} <${Running} since=${row.state_since} stop=${stop} /></span>
     <span class="quiet">${t(`dir.${row.direction}`)}${row.queue ? `, ${row.queue}` : ""}, <${Running} since=${row.since} stop=${stop} /></span>
     <ul class="legs" aria-label=${t("wall.legs")}>${row.legs.map((leg) => html`<li key=${leg.id}>
