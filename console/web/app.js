@@ -12,6 +12,8 @@ const page = (name, role, more) => ({ name, role, load: () => import(`./pages/${
 const pages = [
   page("wall", "supervisor"),
   page("call", "supervisor", { hidden: true }),
+  page("users", "admin"),
+  page("audit", "admin"),
 ];
 
 /** Where the address leads: #/call/1795293624.0?x=y is {name: "call", args: ["1795293624.0"], query: {x: "y"}}. */
