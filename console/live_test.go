@@ -431,10 +431,15 @@ func TestLiveFeedOutlivesTheLimits(t *testing.T) {
 	}
 }
 
-// ask makes one request, and returns the answer with its body.
+// ask makes one request to the console, and returns the answer with its body.
 func (f *floor) ask(method, path, body string, header ...string) (*http.Response, string) {
 	f.t.Helper()
-	req, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
+	return f.askAt(f.url, method, path, body, header...)
+}
+
+func (f *floor) askAt(base, method, path, body string, header ...string) (*http.Response, string) {
+	f.t.Helper()
+	req, err := http.NewRequestWithContext(f.t.Context(), method, base+path, strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
