@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rig is a real outbox with its sender, and the interface.
 type rig struct {
 	t      *testing.T
+	db     *sqlite.DB
 	outbox *webhook.Outbox
 	sender *webhook.Senders
 	client *ami.Client
@@ -56,7 +57,7 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Logger: log})
-	r := &rig{t: t}
+	r := &rig{t: t, db: db}
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
