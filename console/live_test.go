@@ -119,7 +119,6 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	f.api.Mount(server)
 	must(server.Listen(ctx))
 	f.url = "http://" + server.Addr().String() + Prefix
-	var parts sync.WaitGroup
 	var ends []func()
 	for _, run := range []func(context.Context) error{f.api.Run, server.Run, client.Run, f.sw.Run, db.Run} {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -132,7 +131,6 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 		for _, end := range ends {
 			end()
 		}
-		parts.Wait()
 		must(db.Close())
 	})
 	probe.Until(t, &f.log, "the picture", func() bool { return f.sw.Status().Complete })
@@ -168,7 +166,7 @@ func (f *floor) open(header ...string) *watcher {
 		req.Header.Set(header[i], header[i+1])
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := transport.RoundTrip(req)
+	answer, err := transport.RoundTrip(req) //nolint:bodyclose // closed by the clean-up
 	if err != nil {
 		cancel()
 		f.t.Fatal(err)
@@ -390,7 +388,7 @@ func TestLiveFeedWithoutAsterisk(t *testing.T) {
 func TestSlowReaderIsCutOff(t *testing.T) {
 	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.live.pace.unsent, f.api.live.pace.frames = 64<<10, 1<<20 })
 	address := strings.TrimPrefix(strings.TrimSuffix(f.url, Prefix), "http://")
-	conn, err := net.Dial("tcp", address)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,12 +430,12 @@ func TestLiveFeedOutlivesTheLimits(t *testing.T) {
 }
 
 // ask makes one request to the console, and returns the answer with its body.
-func (f *floor) ask(method, path, body string, header ...string) (*http.Response, string) {
+func (f *floor) ask(method, path, body string, header ...string) (reply, string) {
 	f.t.Helper()
 	return f.askAt(f.url, method, path, body, header...)
 }
 
-func (f *floor) askAt(base, method, path, body string, header ...string) (*http.Response, string) {
+func (f *floor) askAt(base, method, path, body string, header ...string) (reply, string) {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), method, base+path, strings.NewReader(body))
 	if err != nil {
@@ -456,7 +454,15 @@ func (f *floor) askAt(base, method, path, body string, header ...string) (*http.
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return answer, string(text)
+	return reply{answer.Status, answer.StatusCode, answer.Header, answer.Cookies()}, string(text)
+}
+
+// reply is an answer without its body.
+type reply struct {
+	Status     string
+	StatusCode int
+	Header     http.Header
+	Cookies    []*http.Cookie
 }
 
 func (w *watcher) bye(reason string) {
@@ -475,10 +481,10 @@ func TestLiveFeedEnds(t *testing.T) {
 	here := f.open()
 	here.snapshot()
 	login, _ := f.ask(http.MethodPost, "/session", `{"login":"admin","password":"`+adminPassword+`"}`)
-	if login.StatusCode != http.StatusOK || len(login.Cookies()) != 1 {
+	if login.StatusCode != http.StatusOK || len(login.Cookies) != 1 {
 		t.Fatalf("%s", login.Status)
 	}
-	cookie := login.Cookies()[0].Name + "=" + login.Cookies()[0].Value
+	cookie := login.Cookies[0].Name + "=" + login.Cookies[0].Value
 	page := f.open("Cookie", cookie)
 	page.snapshot()
 	if refused, text := f.ask(http.MethodGet, "/live", ""); refused.StatusCode != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
