@@ -42,6 +42,7 @@ type floor struct {
 
 	mu     sync.Mutex
 	queues []ami.Message // as QueueStatus tells them
+	phones int           // so many from 801 on
 }
 
 // channelEvent is an event about one channel of a call that has come over the trunk, or of the agent who is rung for it.
@@ -58,12 +59,21 @@ func channelEvent(event, name, id, state string, more ...string) ami.Message {
 
 func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	t.Helper()
-	f := &floor{t: t, fake: amitest.Start(t), limit: limits}
+	f := &floor{t: t, fake: amitest.Start(t), limit: limits, phones: 2}
+	if prepare == nil {
+		prepare = func(*floor) {}
+	}
 	log := slog.New(slog.NewTextHandler(&f.log, nil))
 	list := func(action string, items ...ami.Message) {
 		f.fake.Handle(action, func(s *amitest.Session, a ami.Action) { s.List(a, "will follow", items, action+"Complete") })
 	}
-	list("PJSIPShowEndpoints", amitest.NewEvent("EndpointList", "ObjectName", "801"), amitest.NewEvent("EndpointList", "ObjectName", "802"))
+	f.fake.Handle("PJSIPShowEndpoints", func(s *amitest.Session, a ami.Action) {
+		var items []ami.Message
+		for n := range f.phones {
+			items = append(items, amitest.NewEvent("EndpointList", "ObjectName", fmt.Sprint(801+n)))
+		}
+		s.List(a, "will follow", items, "EndpointListComplete")
+	})
 	list("ExtensionStateList")
 	list("DeviceStateList", amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/801", "State", "NOT_INUSE"),
 		amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/802", "State", "NOT_INUSE"))
@@ -94,7 +104,7 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	o.Want = pbx.Wanted
 	client := ami.New(o)
 	f.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Logger: log, Rules: pbx.Rules{
-		Extensions: regexp.MustCompile(`^8[0-9]{2}$`), InboundContexts: regexp.MustCompile(`^from-trunk`), Allow: regexp.MustCompile(`^[0-9]+$`), Location: time.UTC,
+		Extensions: regexp.MustCompile(`^[0-9]{3,4}$`), InboundContexts: regexp.MustCompile(`^from-trunk`), Allow: regexp.MustCompile(`^[0-9]+$`), Location: time.UTC,
 	}})
 	must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
@@ -109,9 +119,7 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 		Recordings: Recordings{Directory: t.TempDir(), AsteriskDirectory: "/monitor"},
 	})
 	f.api.live.pace.round, f.api.live.pace.receivers = 20*time.Millisecond, 20*time.Millisecond
-	if prepare != nil {
-		prepare(f)
-	}
+	prepare(f)
 	server, err := httpd.New(httpd.Options{
 		Address: "127.0.0.1:0", Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Limits: limits, Logger: log,
 	})
