@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	_ "embed" // for the document
 	"log/slog"
 	"net/http"
@@ -24,14 +25,15 @@ var openAPI []byte
 
 // Options are the parts that are looked after.
 type Options struct {
-	Switch   *pbx.Switch
-	Users    *pbx.Users
-	Audit    *audit.Log
-	Outbox   *webhook.Outbox
-	Senders  *webhook.Senders
-	Failures *httpd.Limiter // by address, shared with the dialects
-	Access   Access
-	Logger   *slog.Logger
+	Switch     *pbx.Switch
+	Users      *pbx.Users
+	Audit      *audit.Log
+	Outbox     *webhook.Outbox
+	Senders    *webhook.Senders
+	Failures   *httpd.Limiter // by address, shared with the dialects
+	Access     Access
+	Recordings Recordings
+	Logger     *slog.Logger
 }
 
 // Access tells whether the header of a request holds the right token; nil = no key is set, and this machine may ask
@@ -40,16 +42,18 @@ type Access func(http.Header) bool
 
 // API answers the console's requests.
 type API struct {
-	sw       *pbx.Switch
-	users    *pbx.Users
-	audit    *audit.Log
-	sessions *sessions
-	outbox   *webhook.Outbox
-	senders  *webhook.Senders
-	failures *httpd.Limiter
-	log      *slog.Logger
-	access   atomic.Pointer[Access]
-	origin   *http.CrossOriginProtection
+	sw         *pbx.Switch
+	users      *pbx.Users
+	audit      *audit.Log
+	sessions   *sessions
+	outbox     *webhook.Outbox
+	senders    *webhook.Senders
+	failures   *httpd.Limiter
+	live       *live
+	recordings atomic.Pointer[Recordings]
+	log        *slog.Logger
+	access     atomic.Pointer[Access]
+	origin     *http.CrossOriginProtection
 }
 
 // New makes the routes.
@@ -59,8 +63,16 @@ func New(o Options) *API {
 		origin: http.NewCrossOriginProtection(),
 	}
 	a.users.OnEnd(a.sessions.expel)
+	a.live = newLive(o.Switch, o.Outbox, o.Logger)
 	a.Configure(o.Access)
+	a.ConfigureRecordings(o.Recordings)
 	return a
+}
+
+// Run feeds the pages until ctx ends. It is to end before the server does: what streams would keep that waiting.
+func (a *API) Run(ctx context.Context) error {
+	a.live.run(ctx)
+	return nil
 }
 
 // Configure replaces the access.
@@ -76,6 +88,7 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 		g.Add(r.method, r.path, r.handler, guard...)
 	}
+	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording")
 	mountWeb(s)
 	s.Describe(openAPI)
 }
@@ -99,6 +112,9 @@ func (a *API) routes() []route {
 		{http.MethodPut, "/users/:id", pbx.RoleAdmin, a.changeUser},
 		{http.MethodDelete, "/users/:id", pbx.RoleAdmin, a.deleteUser},
 		{http.MethodGet, "/audit", pbx.RoleAdmin, a.auditLog},
+		{http.MethodGet, "/live", roleLive, a.liveFeed},
+		{http.MethodGet, "/calls/:id", pbx.RoleSupervisor, a.call},
+		{http.MethodGet, "/calls/:id/recording", pbx.RoleSupervisor, a.callRecording},
 		{http.MethodGet, "/outbox", pbx.RoleSupervisor, a.status},
 		{http.MethodGet, "/outbox/events", pbx.RoleSupervisor, a.list},
 		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},

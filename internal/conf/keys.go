@@ -78,6 +78,7 @@ func (c *Config) callKeys() []key {
 		{"calls", "inbound_contexts", `^(from-trunk|from-pstn|from-did).*`, false, pattern{&l.InboundContexts}},
 		{"calls", "queue_member", "{tech}/{exten}", false, template{&l.QueueMember}},
 		{"calls", "cdr_csv", "/var/log/asterisk/cdr-csv/Master.csv", true, path{&l.CDRCSV, false}},
+		{"calls", "service_level", "20s", false, span{target: &l.ServiceLevel, least: time.Second, most: time.Hour}},
 		{"feedback", "contexts", `^(feedback|survey).*`, true, pattern{&c.Feedback.Contexts}},
 		{"blacklist", "guard", "yes", false, yesNo{&c.Blacklist.Guard}},
 		{"recordings", "directory", "/var/spool/asterisk/monitor", false, path{&r.Directory, false}},
