@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-const many = 1_000_000
+const aMillion = 1_000_000
 
-// million is a file with so many calls of 31 days, one after the other, each with an account of usual size and two agents of a hundred.
+// million is a file with a million calls of 31 days, one after the other, each with an account of usual size and two agents of a hundred.
 func million(b *testing.B) *archive {
 	b.Helper()
 	a := newArchive(b, filepath.Join(b.TempDir(), "test.db"))
 	start := time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)
 	body := make([]byte, 0, 2048)
-	for from := 0; from < many; from += 10_000 {
+	for from := 0; from < aMillion; from += 10_000 {
 		a.must(a.db.Do(context.Background(), func(tx *sql.Tx) error {
 			for i := from; i < from+10_000; i++ {
 				account := dayOfCalls()[i%8]
 				account.ID, account.Caller, account.CallerName = CallID(fmt.Sprint(i)), fmt.Sprintf("138%08d", i%20_000), "Ann"
-				account.Start = start.Add(time.Duration(i) * LongestStatistics / many)
+				account.Start = start.Add(time.Duration(i) * (LongestStatistics / aMillion))
 				account.End, account.Recording = account.Start.Add(time.Minute), "/var/spool/asterisk/monitor/x.wav"
 				for range 5 {
 					account.Spans = append(account.Spans, Span{Kind: SpanRing, Channel: "1795286308.1", Party: "801", Exten: "801", Place: "630", Start: account.Start, End: account.End})
@@ -42,7 +42,7 @@ func million(b *testing.B) *archive {
 		}))
 	}
 	info := a.db.Stats()
-	b.Logf("%d MiB for %d calls", info.FileBytes>>20, many)
+	b.Logf("%d MiB for %d calls", info.FileBytes>>20, aMillion)
 	return a
 }
 

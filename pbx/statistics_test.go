@@ -69,7 +69,9 @@ func (a *archive) keep(accounts ...Account) {
 // kathmandu is 5:45 h from UTC, so that no hour of its clock is one of UTC's.
 var kathmandu = time.FixedZone("Kathmandu", (5*60+45)*60)
 
-func local(hour, minute, second int) time.Time { return time.Date(2026, 11, 20, hour, minute, second, 0, kathmandu) }
+func local(hour, minute, second int) time.Time {
+	return time.Date(2026, 11, 20, hour, minute, second, 0, kathmandu)
+}
 
 // dayOfCalls is a set that was counted by hand; see TestStatistics.
 func dayOfCalls() []Account {
