@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
@@ -56,25 +57,28 @@ func (a *API) Configure(access Access) { a.access.Store(&access) }
 func (a *API) Mount(s *httpd.Server) {
 	g := s.Mount(httpd.Dialect{Prefix: Prefix}, a.authenticate)
 	for _, r := range a.routes() {
-		g.Add(r.method, r.path, r.handler)
+		g.Add(r.method, r.path, r.handler, atLeast(r.role))
 	}
+	mountWeb(s)
 	s.Describe(openAPI)
 }
 
 // route is one endpoint.
 type route struct {
-	method, path string // below Prefix
+	method, path string   // below Prefix
+	role         pbx.Role // the least that may ask
 	handler      echo.HandlerFunc
 }
 
 // routes is the one table of endpoints; README.md and the OpenAPI document list the same.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodGet, "/outbox", a.status},
-		{http.MethodGet, "/outbox/events", a.list},
-		{http.MethodGet, "/outbox/events/:id", a.show},
-		{http.MethodPost, "/outbox/replay", a.replay},
-		{http.MethodPost, "/outbox/test", a.test},
+		{http.MethodGet, "/session", pbx.RoleAgent, a.session},
+		{http.MethodGet, "/outbox", pbx.RoleSupervisor, a.status},
+		{http.MethodGet, "/outbox/events", pbx.RoleSupervisor, a.list},
+		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},
+		{http.MethodPost, "/outbox/replay", pbx.RoleAdmin, a.replay},
+		{http.MethodPost, "/outbox/test", pbx.RoleAdmin, a.test},
 	}
 }
 
@@ -89,6 +93,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			if !remote.IsLoopback() || !local(r.Host) || a.origin.Check(r) != nil {
 				return &httpd.Error{Status: http.StatusForbidden, Message: "without a WEBKEY only this machine may ask"}
 			}
+			c.Set(callerKey, &caller{kind: kindLocal, role: pbx.RoleAdmin})
 			return next(c)
 		}
 		if wait, blocked := a.failures.Blocked(remote); blocked {
@@ -98,6 +103,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			a.failures.Fail(remote)
 			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
 		}
+		c.Set(callerKey, &caller{kind: kindKey, role: pbx.RoleAdmin})
 		return next(c)
 	}
 }
