@@ -105,7 +105,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err = d.assembleOLA(ctx); err != nil {
 		return err
 	}
-	d.console = console.New(console.Options{Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console = console.New(console.Options{
+		Switch: d.sw, Numbers: d.numbers, Zone: zone, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log,
+	})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
@@ -23,6 +25,9 @@ var openAPI []byte
 
 // Options are the parts that are looked after.
 type Options struct {
+	Switch   *pbx.Switch
+	Numbers  *blacklist.Numbers
+	Zone     *time.Location // whose clock calls are told by
 	Outbox   *webhook.Outbox
 	Senders  *webhook.Senders
 	Failures *httpd.Limiter // by address, shared with the dialects
@@ -35,6 +40,10 @@ type Access func(http.Header) bool
 
 // API answers the console's requests.
 type API struct {
+	sw       *pbx.Switch
+	numbers  *blacklist.Numbers
+	zone     *time.Location
+	exports  chan struct{} // that run
 	outbox   *webhook.Outbox
 	senders  *webhook.Senders
 	failures *httpd.Limiter
@@ -45,7 +54,10 @@ type API struct {
 
 // New makes the routes.
 func New(o Options) *API {
-	a := &API{outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection()}
+	a := &API{
+		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
+		outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection(),
+	}
 	a.Configure(o.Access)
 	return a
 }
@@ -59,6 +71,7 @@ func (a *API) Mount(s *httpd.Server) {
 	for _, r := range a.routes() {
 		g.Add(r.method, r.path, r.handler, atLeast(r.role))
 	}
+	s.Lasting(Prefix + "/calls.csv")
 	mountWeb(s)
 	s.Describe(openAPI)
 }
@@ -79,6 +92,12 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},
 		{http.MethodPost, "/outbox/replay", pbx.RoleAdmin, a.replay},
 		{http.MethodPost, "/outbox/test", pbx.RoleAdmin, a.test},
+		{http.MethodGet, "/calls", pbx.RoleSupervisor, a.calls},
+		{http.MethodGet, "/calls.csv", pbx.RoleSupervisor, a.callsCSV},
+		{http.MethodGet, "/stats", pbx.RoleSupervisor, a.stats},
+		{http.MethodGet, "/blacklist", pbx.RoleSupervisor, a.numberList},
+		{http.MethodPost, "/blacklist", pbx.RoleSupervisor, a.numberAdd},
+		{http.MethodDelete, "/blacklist", pbx.RoleSupervisor, a.numberRemove},
 	}
 }
 
