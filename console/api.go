@@ -23,6 +23,11 @@ const Prefix = "/console/api"
 //go:embed openapi.json
 var openAPI []byte
 
+// openAPICalls is the part about ended calls and the black list.
+//
+//go:embed openapi_calls.json
+var openAPICalls []byte
+
 // Options are the parts that are looked after.
 type Options struct {
 	Switch   *pbx.Switch
@@ -74,6 +79,7 @@ func (a *API) Mount(s *httpd.Server) {
 	s.Lasting(Prefix + "/calls.csv")
 	mountWeb(s)
 	s.Describe(openAPI)
+	s.Describe(openAPICalls)
 }
 
 // route is one endpoint.

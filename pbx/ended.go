@@ -85,16 +85,14 @@ func (f *CallFilter) narrow(c *conditions) {
 	c.where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
 	c.where(f.Queue != "", "queue = ?", f.Queue)
 	c.where(f.Direction != "", "direction = ?", f.Direction)
-	c.where(f.Number != "", "(caller = ? OR called = ? OR did = ?)", f.Number, f.Number, f.Number)
+	c.where(f.Number != "", "instr(search, ?) AND (caller = ? OR called = ? OR did = ?)", strings.ToLower("\n"+f.Number+"\n"), f.Number, f.Number, f.Number)
 	if f.Answered != nil {
 		c.where(true, "answered = ?", *f.Answered)
 	}
 	if f.Recorded != nil {
 		c.where(true, "recorded = ?", *f.Recorded)
 	}
-	if text := strings.ToLower(f.Text); text != "" {
-		c.where(true, "(instr(lower(caller), ?) > 0 OR instr(lower(called), ?) > 0 OR instr(did, ?) > 0 OR instr(names, ?) > 0)", text, text, text, text)
-	}
+	c.where(f.Text != "", "instr(search, ?)", strings.ToLower(f.Text))
 }
 
 // conditions are the condition of a query and the values for its question marks.

@@ -50,15 +50,16 @@ const searchSchema = `
 ALTER TABLE pbx_calls ADD COLUMN talk      INTEGER NOT NULL DEFAULT 0; -- milliseconds
 ALTER TABLE pbx_calls ADD COLUMN abandoned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pbx_calls ADD COLUMN recorded  INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE pbx_calls ADD COLUMN names     TEXT    NOT NULL DEFAULT ''; -- in lower case
+ALTER TABLE pbx_calls ADD COLUMN search    TEXT    NOT NULL DEFAULT ''; -- numbers and names in lower case, each between line ends
 UPDATE pbx_calls SET
 	talk      = coalesce(json_extract(CAST(body AS TEXT), '$.Talk'), 0) / 1000000,
 	abandoned = coalesce(json_extract(CAST(body AS TEXT), '$.Miss'), '') <> '',
-	recorded  = coalesce(json_extract(CAST(body AS TEXT), '$.Recording'), '') <> '';
-CREATE INDEX pbx_calls_started ON pbx_calls (started, seq, answered, abandoned, talk, queue, direction, recorded, caller, called, did, names);
+	recorded  = coalesce(json_extract(CAST(body AS TEXT), '$.Recording'), '') <> '',
+	search    = lower(char(10) || caller || char(10) || called || char(10) || did || char(10));
+CREATE INDEX pbx_calls_started ON pbx_calls (started, seq, answered, abandoned, talk, queue, direction, recorded, search);
 ALTER TABLE pbx_call_agents ADD COLUMN started INTEGER NOT NULL DEFAULT 0; -- of the call
 UPDATE pbx_call_agents SET started = (SELECT started FROM pbx_calls WHERE pbx_calls.seq = pbx_call_agents.seq);
-CREATE INDEX pbx_call_agents_started ON pbx_call_agents (started, queue, rings, talk, hold, afterwork, answered)`
+CREATE INDEX pbx_call_agents_started ON pbx_call_agents (exten, started, queue, rings, talk, hold, afterwork, answered)`
 
 // finishedCall is an account on its way into the file: fixed bytes, because it is written on another goroutine.
 type finishedCall struct {
@@ -79,10 +80,10 @@ func (r *run) finished(a *Account) finishedCall {
 // insert stores an account once: the first one told of a call stands.
 func (f *finishedCall) insert(tx *sql.Tx) error {
 	ctx, a := context.Background(), &f.a
-	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, talk, abandoned, recorded, names, body)
+	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, talk, abandoned, recorded, search, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call) DO NOTHING`,
 		a.ID, a.Start.UnixMilli(), a.End.UnixMilli(), a.Caller, a.Called, a.DID, a.Direction.String(), a.Queue, a.Answered,
-		a.Talk.Milliseconds(), a.Miss != "", a.Recording != "", a.names(), f.body)
+		a.Talk.Milliseconds(), a.Miss != "", a.Recording != "", a.search(), f.body)
 	if err != nil {
 		return fmt.Errorf("ended call: %w", err)
 	}
@@ -103,9 +104,9 @@ func (f *finishedCall) insert(tx *sql.Tx) error {
 	return nil
 }
 
-// names are those of both parties as a search compares them.
-func (a *Account) names() string {
-	return strings.ToLower(strings.TrimSpace(a.CallerName + "\n" + a.CalledName))
+// search is what a search looks through. What is looked for has no line end in it.
+func (a *Account) search() string {
+	return strings.ToLower("\n" + strings.Join([]string{a.Caller, a.Called, a.DID, a.CallerName, a.CalledName}, "\n") + "\n")
 }
 
 // pruneEvery is how often old accounts are looked for, and prunePiece how many go at once, so that nothing else waits long.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // LongestStatistics is the longest span that is counted at once, with an hour to spare for a month in which the clock is set back.
@@ -57,16 +55,17 @@ type Statistics struct {
 // maxAgents is how many agents are told of at most.
 const maxAgents = 1000
 
-// quarter is the grid on which the calls are added up before hours are made of them: all time zones are whole quarters of an hour away
-// from UTC.
+// quarter is the step in which the hours of a clock are found: all time zones are whole quarters of an hour away from UTC.
 const quarter = 15 * time.Minute
 
+// Each hour and each agent is counted by a query of its own, along an index: to group a million rows they would be sorted.
 const (
-	quarterQuery = `SELECT started / ?, count(*), sum(answered), sum(abandoned), sum(talk) FROM pbx_calls INDEXED BY pbx_calls_started
-		WHERE started >= ? AND started < ? AND (? = '' OR queue = ?) GROUP BY 1 ORDER BY 1`
-	agentQuery = `SELECT exten, count(*), sum(answered), sum(rings > 0 AND NOT answered), sum(talk), sum(hold), sum(afterwork)
-		FROM pbx_call_agents INDEXED BY pbx_call_agents_started
-		WHERE started >= ? AND started < ? AND (? = '' OR queue = ?) GROUP BY exten ORDER BY exten LIMIT ?`
+	hourQuery = `SELECT count(*), coalesce(sum(answered), 0), coalesce(sum(abandoned), 0), coalesce(sum(talk), 0) FROM pbx_calls INDEXED BY pbx_calls_started
+		WHERE started >= ? AND started < ? AND (?3 = '' OR queue = ?3)`
+	agentQuery = `SELECT count(*), coalesce(sum(answered), 0), coalesce(sum(rings > 0 AND NOT answered), 0), coalesce(sum(talk), 0), coalesce(sum(hold), 0),
+		coalesce(sum(afterwork), 0) FROM pbx_call_agents INDEXED BY pbx_call_agents_started
+		WHERE exten = ?4 AND started >= ?1 AND started < ?2 AND (?3 = '' OR queue = ?3)`
+	nextAgent   = `SELECT min(exten) FROM pbx_call_agents WHERE exten > ?`
 	oldestQuery = `SELECT started FROM pbx_calls INDEXED BY pbx_calls_started ORDER BY started LIMIT 1`
 )
 
@@ -79,12 +78,10 @@ func (s *Switch) Statistics(ctx context.Context, f StatisticsFilter) (st Statist
 	case f.To.Sub(f.From) > LongestStatistics:
 		return st, &InvalidError{Field: "to", Reason: "is more than 31 days after from"}
 	}
-	st.Hours = hoursOf(f)
-	if err = s.countHours(ctx, f, &st); err == nil {
-		err = s.countAgents(ctx, f, &st)
-	}
+	tx, err := s.store.Reader().BeginTx(ctx, nil) // all counts are of one moment
 	if err == nil {
-		err = s.oldestCall(ctx, &st)
+		st.Hours = hoursOf(f)
+		err = errors.Join(countHours(ctx, tx, f, &st), countAgents(ctx, tx, f, &st), oldestCall(ctx, tx, &st), tx.Rollback())
 	}
 	if err != nil {
 		return Statistics{}, fmt.Errorf("statistics of calls: %w", err)
@@ -108,44 +105,60 @@ func hourOf(at time.Time, zone *time.Location) time.Time {
 	return at.Add(-time.Duration(at.Minute())*time.Minute - time.Duration(at.Second())*time.Second - time.Duration(at.Nanosecond()))
 }
 
-func (s *Switch) countHours(ctx context.Context, f StatisticsFilter, st *Statistics) error {
-	next := 0
-	return sqlite.Each(ctx, s.store.Reader(), quarterQuery, func(row *sql.Rows) error {
-		var at, talk int64
-		var t Tally
-		if err := row.Scan(&at, &t.Calls, &t.Answered, &t.Abandoned, &talk); err != nil {
+func countHours(ctx context.Context, tx *sql.Tx, f StatisticsFilter, st *Statistics) error {
+	query, err := tx.PrepareContext(ctx, hourQuery)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = query.Close() }()
+	for i := range st.Hours {
+		from, to := f.From, f.To
+		if i > 0 {
+			from = st.Hours[i].Start
+		}
+		if i+1 < len(st.Hours) {
+			to = st.Hours[i+1].Start
+		}
+		t, talk := &st.Hours[i].Tally, int64(0)
+		if err := query.QueryRowContext(ctx, from.UnixMilli(), to.UnixMilli(), f.Queue).Scan(&t.Calls, &t.Answered, &t.Abandoned, &talk); err != nil {
 			return err
 		}
 		t.Talk = time.Duration(talk) * time.Millisecond
-		start := hourOf(time.UnixMilli(at*quarter.Milliseconds()), f.Zone)
-		for next+1 < len(st.Hours) && !st.Hours[next+1].Start.After(start) {
-			next++
-		}
-		st.Hours[next].add(t)
-		st.Total.add(t)
-		return nil
-	}, quarter.Milliseconds(), f.From.UnixMilli(), f.To.UnixMilli(), f.Queue, f.Queue)
+		st.Total.add(*t)
+	}
+	return nil
 }
 
-func (s *Switch) countAgents(ctx context.Context, f StatisticsFilter, st *Statistics) error {
-	return sqlite.Each(ctx, s.store.Reader(), agentQuery, func(row *sql.Rows) error {
-		var a AgentTally
-		var talk, hold, work int64
-		if err := row.Scan(&a.Exten, &a.Calls, &a.Answered, &a.Missed, &talk, &hold, &work); err != nil {
+func countAgents(ctx context.Context, tx *sql.Tx, f StatisticsFilter, st *Statistics) error {
+	query, err := tx.PrepareContext(ctx, agentQuery)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = query.Close() }()
+	for exten := sql.NullString{}; ; {
+		if err := tx.QueryRowContext(ctx, nextAgent, exten.String).Scan(&exten); err != nil || !exten.Valid {
 			return err
 		}
-		if st.More = len(st.Agents) == maxAgents; st.More {
+		a := AgentTally{Exten: Exten(exten.String)}
+		var talk, hold, work int64
+		err := query.QueryRowContext(ctx, f.From.UnixMilli(), f.To.UnixMilli(), f.Queue, exten.String).Scan(&a.Calls, &a.Answered, &a.Missed, &talk, &hold, &work)
+		switch {
+		case err != nil:
+			return err
+		case a.Calls == 0:
+			continue
+		case len(st.Agents) == maxAgents:
+			st.More = true
 			return nil
 		}
 		a.Talk, a.Hold, a.AfterWork = time.Duration(talk)*time.Millisecond, time.Duration(hold)*time.Millisecond, time.Duration(work)*time.Millisecond
 		st.Agents = append(st.Agents, a)
-		return nil
-	}, f.From.UnixMilli(), f.To.UnixMilli(), f.Queue, f.Queue, maxAgents+1)
+	}
 }
 
-func (s *Switch) oldestCall(ctx context.Context, st *Statistics) error {
+func oldestCall(ctx context.Context, tx *sql.Tx, st *Statistics) error {
 	var started int64
-	err := s.store.Reader().QueryRowContext(ctx, oldestQuery).Scan(&started)
+	err := tx.QueryRowContext(ctx, oldestQuery).Scan(&started)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

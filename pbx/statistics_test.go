@@ -184,26 +184,26 @@ func TestLatest(t *testing.T) {
 		f    CallFilter
 		want string
 	}{
-		"all":                {CallFilter{}, "8 7 6 5 4 2 3 1"}, // 2 was told after 3
-		"from":               {CallFilter{From: local(10, 30, 0)}, "8 7 6 5"},
-		"to":                 {CallFilter{To: local(10, 30, 0)}, "4 2 3 1"},
-		"extension":          {CallFilter{Exten: "802"}, "7 6 5 3"},
-		"queue":              {CallFilter{Queue: "631"}, "7 4"},
-		"direction":          {CallFilter{Direction: "outbound"}, "5"},
-		"answered":           {CallFilter{Answered: &yes}, "8 7 5 2 1"},
-		"not answered":       {CallFilter{Answered: &no, Queue: "630"}, "3"},
-		"number":             {CallFilter{Number: "02155556666"}, "5"},
-		"part of a number":   {CallFilter{Number: "0215555"}, ""},
-		"DID":                {CallFilter{Number: "12345"}, "4"},
-		"recorded":           {CallFilter{Recorded: &yes}, "4"},
-		"not recorded":       {CallFilter{Recorded: &no, To: local(10, 30, 0)}, "2 3 1"},
-		"text in a number":   {CallFilter{Text: "5555"}, "5"},
-		"text in a DID":      {CallFilter{Text: "234"}, "4"},
-		"text in a name":     {CallFilter{Text: "ÅSA ö"}, "4"},
-		"Chinese":            {CallFilter{Text: "小明"}, "5"},
-		"no wildcards":       {CallFilter{Text: "0%_"}, "5"},
-		"a percent is none":  {CallFilter{Text: "0%1"}, ""},
-		"not over two names": {CallFilter{Text: "öberg\n"}, ""},
+		"all":                 {CallFilter{}, "8 7 6 5 4 2 3 1"}, // 2 was told after 3
+		"from":                {CallFilter{From: local(10, 30, 0)}, "8 7 6 5"},
+		"to":                  {CallFilter{To: local(10, 30, 0)}, "4 2 3 1"},
+		"extension":           {CallFilter{Exten: "802"}, "7 6 5 3"},
+		"queue":               {CallFilter{Queue: "631"}, "7 4"},
+		"direction":           {CallFilter{Direction: "outbound"}, "5"},
+		"answered":            {CallFilter{Answered: &yes}, "8 7 5 2 1"},
+		"not answered":        {CallFilter{Answered: &no, Queue: "630"}, "3"},
+		"number":              {CallFilter{Number: "02155556666"}, "5"},
+		"part of a number":    {CallFilter{Number: "0215555"}, ""},
+		"DID":                 {CallFilter{Number: "12345"}, "4"},
+		"recorded":            {CallFilter{Recorded: &yes}, "4"},
+		"not recorded":        {CallFilter{Recorded: &no, To: local(10, 30, 0)}, "2 3 1"},
+		"text in a number":    {CallFilter{Text: "5555"}, "5"},
+		"text in a DID":       {CallFilter{Text: "234"}, "4"},
+		"text in a name":      {CallFilter{Text: "ÅSA ö"}, "4"},
+		"Chinese":             {CallFilter{Text: "小明"}, "5"},
+		"no wildcards":        {CallFilter{Text: "0%_"}, "5"},
+		"a percent is none":   {CallFilter{Text: "0%1"}, ""},
+		"a name is no number": {CallFilter{Number: "åsa öberg"}, ""},
 	} {
 		for size := range 10 {
 			var have []string
@@ -285,10 +285,11 @@ func TestSearchReadsOneIndex(t *testing.T) {
 		args []any
 		want string
 	}{
-		list:         {args, "SEARCH pbx_calls USING INDEX pbx_calls_started (started>? AND started<?)"},
-		quarterQuery: {[]any{1, 1, 1, "", ""}, "SEARCH pbx_calls USING COVERING INDEX pbx_calls_started (started>? AND started<?)"},
-		agentQuery:   {[]any{1, 1, "", "", 1}, "SEARCH pbx_call_agents USING COVERING INDEX pbx_call_agents_started (started>? AND started<?)"},
-		oldestQuery:  {nil, "SCAN pbx_calls USING COVERING INDEX pbx_calls_started"},
+		list:        {args, "SEARCH pbx_calls USING INDEX pbx_calls_started (started>? AND started<?)"},
+		hourQuery:   {[]any{1, 1, ""}, "SEARCH pbx_calls USING COVERING INDEX pbx_calls_started (started>? AND started<?)"},
+		agentQuery:  {[]any{1, 1, "", "801"}, "SEARCH pbx_call_agents USING COVERING INDEX pbx_call_agents_started (exten=? AND started>? AND started<?)"},
+		nextAgent:   {[]any{""}, "SEARCH pbx_call_agents USING PRIMARY KEY (exten>?)"},
+		oldestQuery: {nil, "SCAN pbx_calls USING COVERING INDEX pbx_calls_started"},
 	} {
 		var plan []string
 		a.must(sqlite.Each(t.Context(), a.db.Reader(), "EXPLAIN QUERY PLAN "+query, func(row *sql.Rows) error {
@@ -298,7 +299,7 @@ func TestSearchReadsOneIndex(t *testing.T) {
 			plan = append(plan, detail)
 			return err
 		}, tc.args...))
-		if len(plan) == 0 || plan[0] != tc.want || query == list && len(plan) != 1 {
+		if len(plan) == 0 || plan[0] != tc.want || len(plan) != 1 && query != list {
 			t.Errorf("%q for %s", plan, query)
 		}
 	}
