@@ -135,7 +135,8 @@ func countAgents(ctx context.Context, tx *sql.Tx, f StatisticsFilter, st *Statis
 		return err
 	}
 	defer func() { _ = query.Close() }()
-	for exten := sql.NullString{}; ; {
+	var exten sql.NullString
+	for {
 		if err := tx.QueryRowContext(ctx, nextAgent, exten.String).Scan(&exten); err != nil || !exten.Valid {
 			return err
 		}
