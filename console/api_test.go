@@ -21,8 +21,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
@@ -31,6 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rig is a real outbox with its sender, and the interface.
 type rig struct {
 	t      *testing.T
+	db     *sqlite.DB
 	outbox *webhook.Outbox
 	sender *webhook.Senders
 	api    *API
@@ -46,7 +49,14 @@ func newRig(t *testing.T, limit int) *rig {
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
 	r.sender = webhook.NewSenders(r.outbox, webhook.SenderOptions{Logger: log})
-	r.api = New(Options{Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
+	r.db = db
+	sw, err := pbx.New(context.Background(), pbx.Options{Store: db, Rules: pbx.Rules{Extensions: regexp.MustCompile(`^[0-9]{3}$`)}, Logger: log})
+	r.must(err)
+	numbers, err := blacklist.New(context.Background(), blacklist.Options{Switch: sw, Store: db, Logger: log})
+	r.must(err)
+	r.api = New(Options{
+		Switch: sw, Numbers: numbers, Zone: shanghai, Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log,
+	})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
 	})
@@ -63,6 +73,9 @@ func newRig(t *testing.T, limit int) *rig {
 	})
 	return r
 }
+
+// shanghai is the zone of the PBX.
+var shanghai = time.FixedZone("Shanghai", 8*3600)
 
 func (r *rig) must(err error) {
 	r.t.Helper()

@@ -288,7 +288,7 @@ func TestSearchReadsOneIndex(t *testing.T) {
 		list:        {args, "SEARCH pbx_calls USING INDEX pbx_calls_started (started>? AND started<?)"},
 		hourQuery:   {[]any{1, 1, ""}, "SEARCH pbx_calls USING COVERING INDEX pbx_calls_started (started>? AND started<?)"},
 		agentQuery:  {[]any{1, 1, "", "801"}, "SEARCH pbx_call_agents USING COVERING INDEX pbx_call_agents_started (exten=? AND started>? AND started<?)"},
-		nextAgent:   {[]any{""}, "SEARCH pbx_call_agents USING PRIMARY KEY (exten>?)"},
+		nextAgent:   {[]any{""}, "SEARCH pbx_call_agents USING COVERING INDEX pbx_call_agents_started (exten>?)"},
 		oldestQuery: {nil, "SCAN pbx_calls USING COVERING INDEX pbx_calls_started"},
 	} {
 		var plan []string
