@@ -12,6 +12,11 @@ LINT_VERSION := v2.15.0
 LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 LINT        := $(LINT_DIR)/golangci-lint
 
+# What looks for faults of accessibility in pages. Its version stands where it is used.
+AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
+AXE_DIR     := $(CACHE)/dialbridge-tools/axe-core-$(AXE_VERSION)
+AXE         := $(AXE_DIR)/axe.min.js
+
 FUZZTIME    ?= 30s
 FAULT       ?=
 TESTFLAGS   ?=
@@ -93,5 +98,12 @@ check: lint test ## lint and test: what must pass before a change is handed in
 need-build:
 	@scripts/need.sh build
 
-need-test:
+need-test: $(AXE)
 	@scripts/need.sh test
+
+$(AXE):
+	@scripts/need.sh npm
+	mkdir -p $(AXE_DIR)
+	cd $(AXE_DIR) && npm pack --silent axe-core@$(AXE_VERSION)
+	cd $(AXE_DIR) && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/LICENSE package/axe.min.js && rm axe-core-$(AXE_VERSION).tgz
+	touch $(AXE)

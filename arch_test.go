@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 var dialect = []string{"pbx", "blacklist", "webhook", "internal/httpd"}
 
 // testOnly is what no code of the daemon may import.
-var testOnly = []string{"ami/amitest", "ari/aritest", "internal/golden", "internal/baddisk", "internal/trial", "lab", "lab/phone"}
+var testOnly = []string{"ami/amitest", "ari/aritest", "internal/golden", "internal/baddisk", "internal/trial", "lab", "lab/browser", "lab/phone"}
 
 // source is one Go file of the repository.
 type source struct {

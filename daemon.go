@@ -47,6 +47,7 @@ type daemon struct {
 	dir      *pbx.Directory
 	campaign *pbx.Campaigns
 	console  *console.API
+	toolbar  *console.Toolbar
 	server   *httpd.Server
 	failures *httpd.Limiter
 }
@@ -128,7 +129,13 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 		Switch: d.sw, Directory: d.dir, Campaigns: d.campaign, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
 	})
 	d.ola.Mount(d.server)
+	d.toolbar = console.NewToolbar(console.ToolbarOptions{Switch: d.sw, Users: users, Failures: d.failures, Settings: toolbarSettings(d.cfg)})
+	d.toolbar.Mount(d.server)
 	return nil
+}
+
+func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
+	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Origins: cfg.Toolbar.Origins}
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
@@ -174,6 +181,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.api.Configure(dialect)
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
+	d.toolbar.Configure(toolbarSettings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil

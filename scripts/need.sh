@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and
+#                   Chromium for the pages of the console
+#   need.sh npm     npm, for what tests take from its registry
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -16,7 +18,8 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" = build ] || { want mmdebstrap mmdebstrap; want curl curl; }
+[ "${1:-build}" != npm ] || want npm npm
+[ "${1:-build}" != test ] || { want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; }
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

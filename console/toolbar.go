@@ -1,0 +1,208 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// pathToolbar is where the agent toolbar is; dirToolbar are its files.
+const (
+	pathToolbar = pathWeb + "/toolbar"
+	dirToolbar  = "web/toolbar/"
+)
+
+// ToolbarSettings are what an administrator chooses. The zero value pops nothing up and lets pages of the daemon's own address embed the
+// toolbar alone.
+type ToolbarSettings struct {
+	PopURL   string   // screen pop with {caller} {called} {uniqueid}, "" = none; may hold a secret of the CRM
+	PopFrame bool     // in a frame of the toolbar, else in a tab
+	Origins  []string // of pages that may embed the toolbar and steer it, as browsers write them: https://crm.example
+}
+
+// ToolbarOptions are the parts that the toolbar asks. Calls are steered by the agents' socket, not from here.
+type ToolbarOptions struct {
+	Switch   *pbx.Switch
+	Users    *pbx.Users
+	Failures *httpd.Limiter // of log-ins by address, shared with the dialects
+	Settings ToolbarSettings
+}
+
+// Toolbar serves the agent toolbar. Its methods are safe for concurrent use.
+type Toolbar struct {
+	sw       *pbx.Switch
+	users    *pbx.Users
+	failures *httpd.Limiter
+	settings atomic.Pointer[ToolbarSettings]
+}
+
+// NewToolbar makes the toolbar.
+func NewToolbar(o ToolbarOptions) *Toolbar {
+	t := &Toolbar{sw: o.Switch, users: o.Users, failures: o.Failures}
+	t.Configure(o.Settings)
+	return t
+}
+
+// Configure replaces the settings. Pages that are open take the new address of the screen pop with the next call.
+func (t *Toolbar) Configure(settings ToolbarSettings) { t.settings.Store(&settings) }
+
+// Mount adds the page and what it asks for to a server.
+func (t *Toolbar) Mount(s *httpd.Server) {
+	g := s.Mount(httpd.Dialect{Prefix: pathToolbar})
+	g.GET("", func(c echo.Context) error { return c.Redirect(http.StatusMovedPermanently, "toolbar/") })
+	for name, mimeType := range filesBelow(dirToolbar) {
+		file, asset := strings.TrimPrefix(name, dirToolbar), httpd.NewAsset(web, name, mimeType)
+		if file == "index.html" {
+			g.GET("/", t.page(asset))
+		} else {
+			g.GET("/"+file, protected(asset))
+		}
+	}
+	g.GET("/origins", t.origins)
+	g.POST("/status", t.status)
+}
+
+// page serves the page with a policy of its own: it is framed by the CRM, and may frame the screen pop.
+func (t *Toolbar) page(a *httpd.Asset) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", t.settings.Load().policy())
+		h.Set("Referrer-Policy", "same-origin")
+		return a.Serve(c)
+	}
+}
+
+// policy is webPolicy, but for who may frame the toolbar and what it may frame.
+func (s *ToolbarSettings) policy() string {
+	const own = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'"
+	policy := own + "; frame-ancestors " + strings.Join(append([]string{"'self'"}, s.Origins...), " ")
+	if u, err := url.Parse(s.PopURL); s.PopFrame && err == nil && u.Host != "" {
+		policy += "; frame-src " + u.Scheme + "://" + u.Host
+	}
+	return policy
+}
+
+// origins tells the page whose messages it may obey; the policy of the page tells everybody the same.
+func (t *Toolbar) origins(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(http.StatusOK, map[string][]string{"origins": append([]string{}, t.settings.Load().Origins...)})
+}
+
+// toolbarStatus is what the page needs besides the socket. Spans are told instead of times, because clocks of agents' machines are wrong.
+type toolbarStatus struct {
+	Extension   pbx.Exten       `json:"extension"` // "" for a user who has not said which
+	User        bool            `json:"user"`      // may listen to others
+	PopURL      string          `json:"pop_url"`
+	Pop         string          `json:"pop"` // "tab" or "frame"
+	Queues      []pbx.QueueName `json:"queues"`
+	AfterCallMS int64           `json:"after_call_ms"` // left of the after-call work, 0 for none
+	TalkingMS   int64           `json:"talking_ms"`    // since the two were connected, 0 for no call
+}
+
+// status checks the log-in of the socket once more, and tells what only an agent may know: a screen pop may hold a secret of the CRM.
+func (t *Toolbar) status(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	remote := httpd.Remote(c.Request())
+	if wait, blocked := t.failures.Blocked(remote); blocked {
+		return httpd.TooMany(wait)
+	}
+	name, err := p.Require("username")
+	if err != nil {
+		return err
+	}
+	password, err := p.Require("password")
+	if err != nil {
+		return err
+	}
+	settings := t.settings.Load()
+	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL}
+	if settings.PopFrame {
+		answer.Pop = "frame"
+	}
+	answer.User, err = t.identify(c.Request().Context(), name, password)
+	if errors.Is(err, pbx.ErrPassword) {
+		t.failures.Fail(remote)
+	}
+	if err != nil {
+		return toolbarFailure(err)
+	}
+	answer.Extension = pbx.Exten(name)
+	if answer.User {
+		answer.Extension = pbx.Exten(p.Get("extn"))
+	}
+	if err := t.fill(&answer); err != nil {
+		return toolbarFailure(err)
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// identify tells whether a right log-in is that of a user; else it is an extension's.
+func (t *Toolbar) identify(ctx context.Context, name, password string) (user bool, err error) {
+	if _, err := t.sw.Extension(pbx.Exten(name)); !errors.Is(err, pbx.ErrNotFound) {
+		if err != nil {
+			return false, err
+		}
+		return false, t.sw.CheckSecret(ctx, pbx.Exten(name), password)
+	}
+	_, err = t.users.Authenticate(ctx, name, password)
+	return true, err
+}
+
+// fill asks the switch for what it knows of the extension.
+func (t *Toolbar) fill(answer *toolbarStatus) error {
+	queues, err := t.sw.Queues()
+	if err != nil {
+		return err
+	}
+	answer.Queues = make([]pbx.QueueName, 0, len(queues))
+	for _, q := range queues {
+		answer.Queues = append(answer.Queues, q.Name)
+	}
+	if answer.Extension == "" {
+		return nil
+	}
+	agent, err := t.sw.Agent(answer.Extension)
+	if err != nil {
+		return err
+	}
+	if until := t.sw.AfterWorkUntil(answer.Extension); !until.IsZero() {
+		answer.AfterCallMS = max(0, time.Until(until).Milliseconds())
+	}
+	if since := agent.Call.Answered; agent.State == pbx.AgentBusy && !since.IsZero() {
+		answer.TalkingMS = max(1, time.Since(since).Milliseconds())
+	}
+	return nil
+}
+
+// toolbarFailure gives an error of the core its status.
+func toolbarFailure(err error) error {
+	answer := &httpd.Error{Err: err}
+	switch {
+	case errors.Is(err, pbx.ErrPassword):
+		answer.Status, answer.Message = http.StatusUnauthorized, "login or password is wrong"
+	case errors.Is(err, pbx.ErrDisabled):
+		answer.Status, answer.Message = http.StatusForbidden, "the user is disabled"
+	case errors.Is(err, pbx.ErrNotFound):
+		answer.Status, answer.Message = http.StatusNotFound, "no such extension"
+	case errors.Is(err, pbx.ErrOffline):
+		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "Asterisk is not connected, try again", time.Second
+	case errors.Is(err, pbx.ErrCrowded):
+		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "too many log-ins at once, try again", time.Second
+	default:
+		return err
+	}
+	return answer
+}
