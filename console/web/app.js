@@ -10,6 +10,11 @@ const page = (name, role, more) => ({ name, role, load: () => import(`./pages/${
 
 /** All pages in the order of the menu, with the least role that may see them; {hidden: true} keeps one out of the menu. */
 const pages = [
+  page("history", "supervisor"),
+  page("charts", "supervisor"),
+  page("recordings", "supervisor"),
+  page("blacklist", "supervisor"),
+  page("delivery", "admin"),
 ];
 
 /** Where the address leads: #/call/1795293624.0?x=y is {name: "call", args: ["1795293624.0"], query: {x: "y"}}. */
