@@ -107,7 +107,8 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.console = console.New(console.Options{
-		Switch: d.sw, Numbers: d.numbers, Zone: zone, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log,
+		Switch: d.sw, Numbers: d.numbers, Zone: zone, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
+		Recordings: consoleRecordings(d.cfg), Logger: d.log,
 	})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
@@ -142,6 +143,7 @@ func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
 // encoded and stored, what is being sent is finished, and the database is last.
 func (d *daemon) start() *lineup {
 	l := newLineup(
+		&part{name: "console", run: d.console.Run},
 		&part{name: "http", run: d.server.Run},
 		&part{name: "sockets", run: d.ola.Run},
 		&part{name: "campaigns", run: d.campaign.Run},
@@ -182,6 +184,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
 	d.toolbar.Configure(toolbarSettings(cfg))
+	d.console.ConfigureRecordings(consoleRecordings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
@@ -220,8 +223,9 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		QueueMember: cfg.Calls.QueueMember,
 		Menus:       menus(cfg), MenuContexts: freePBXMenu,
 		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
-		Feedback: cfg.Feedback.Contexts,
-		Groups:   trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
+		Feedback:     cfg.Feedback.Contexts,
+		ServiceLevel: cfg.Calls.ServiceLevel,
+		Groups:       trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
 	}
 	if cfg.Enable.PauseTime {
 		r.AfterWork = cfg.Enable.PauseTimeMax
@@ -260,6 +264,10 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
 		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
+}
+
+func consoleRecordings(cfg *conf.Config) console.Recordings {
+	return console.Recordings{Directory: cfg.Recordings.Directory, AsteriskDirectory: cfg.Recordings.AsteriskDirectory}
 }
 
 func olaRules(cfg *conf.Config, zone *time.Location) ola.Rules {

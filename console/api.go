@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	_ "embed" // for the document
 	"log/slog"
 	"net/http"
@@ -30,14 +31,15 @@ var openAPICalls []byte
 
 // Options are the parts that are looked after.
 type Options struct {
-	Switch   *pbx.Switch
-	Numbers  *blacklist.Numbers
-	Zone     *time.Location // whose clock calls are told by
-	Outbox   *webhook.Outbox
-	Senders  *webhook.Senders
-	Failures *httpd.Limiter // by address, shared with the dialects
-	Access   Access
-	Logger   *slog.Logger
+	Switch     *pbx.Switch
+	Numbers    *blacklist.Numbers
+	Zone       *time.Location // whose clock calls are told by
+	Outbox     *webhook.Outbox
+	Senders    *webhook.Senders
+	Failures   *httpd.Limiter // by address, shared with the dialects
+	Access     Access
+	Recordings Recordings
+	Logger     *slog.Logger
 }
 
 // Access tells whether the header of a request holds the right token; nil = no key is set, and only this machine may ask.
@@ -45,16 +47,18 @@ type Access func(http.Header) bool
 
 // API answers the console's requests.
 type API struct {
-	sw       *pbx.Switch
-	numbers  *blacklist.Numbers
-	zone     *time.Location
-	exports  chan struct{} // that run
-	outbox   *webhook.Outbox
-	senders  *webhook.Senders
-	failures *httpd.Limiter
-	log      *slog.Logger
-	access   atomic.Pointer[Access]
-	origin   *http.CrossOriginProtection
+	sw         *pbx.Switch
+	numbers    *blacklist.Numbers
+	zone       *time.Location
+	exports    chan struct{} // that run
+	outbox     *webhook.Outbox
+	senders    *webhook.Senders
+	failures   *httpd.Limiter
+	live       *live
+	log        *slog.Logger
+	access     atomic.Pointer[Access]
+	recordings atomic.Pointer[Recordings]
+	origin     *http.CrossOriginProtection
 }
 
 // New makes the routes.
@@ -63,8 +67,16 @@ func New(o Options) *API {
 		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
 		outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection(),
 	}
+	a.live = newLive(o.Switch, o.Outbox, o.Logger)
 	a.Configure(o.Access)
+	a.ConfigureRecordings(o.Recordings)
 	return a
+}
+
+// Run feeds the pages until ctx ends. It is to end before the server does: what streams would keep that waiting.
+func (a *API) Run(ctx context.Context) error {
+	a.live.run(ctx)
+	return nil
 }
 
 // Configure replaces the access.
@@ -76,7 +88,7 @@ func (a *API) Mount(s *httpd.Server) {
 	for _, r := range a.routes() {
 		g.Add(r.method, r.path, r.handler, atLeast(r.role))
 	}
-	s.Lasting(Prefix + "/calls.csv")
+	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording", Prefix+"/calls.csv")
 	mountWeb(s)
 	s.Describe(openAPI)
 	s.Describe(openAPICalls)
@@ -93,6 +105,9 @@ type route struct {
 func (a *API) routes() []route {
 	return []route{
 		{http.MethodGet, "/session", pbx.RoleAgent, a.session},
+		{http.MethodGet, "/live", roleLive, a.liveFeed},
+		{http.MethodGet, "/calls/:id", pbx.RoleSupervisor, a.call},
+		{http.MethodGet, "/calls/:id/recording", pbx.RoleSupervisor, a.callRecording},
 		{http.MethodGet, "/outbox", pbx.RoleSupervisor, a.status},
 		{http.MethodGet, "/outbox/events", pbx.RoleSupervisor, a.list},
 		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},

@@ -18,8 +18,8 @@ const (
 	longestText  = 100 // bytes of what is searched for
 )
 
-// callRow is an ended call in a list. Lengths are in seconds.
-type callRow struct {
+// pastCall is an ended call in a list. Lengths are in seconds.
+type pastCall struct {
 	ID         string  `json:"id"`
 	Start      string  `json:"start"`
 	End        string  `json:"end"`
@@ -46,8 +46,8 @@ type callRow struct {
 
 // callPage is the answer of calls.
 type callPage struct {
-	Calls []callRow `json:"calls"`
-	Next  string    `json:"next,omitempty"` // "before" of the next page; not there at the end
+	Calls []pastCall `json:"calls"`
+	Next  string     `json:"next,omitempty"` // "before" of the next page; not there at the end
 }
 
 // calls lists ended calls, those that began last first.
@@ -69,7 +69,7 @@ func (a *API) calls(c echo.Context) error {
 			return coreFailure(err)
 		}
 	}
-	answer := callPage{Calls: []callRow{}}
+	answer := callPage{Calls: []pastCall{}}
 	err = a.sw.Latest(c.Request().Context(), f, place, func(e *pbx.EndedCall) error {
 		answer.Calls, place = append(answer.Calls, a.row(&e.Account)), e.Place()
 		return nil
@@ -109,8 +109,8 @@ func (a *API) callFilter(p httpd.Params) (f pbx.CallFilter, err error) {
 	return f, err
 }
 
-func (a *API) row(c *pbx.Account) callRow {
-	return callRow{
+func (a *API) row(c *pbx.Account) pastCall {
+	return pastCall{
 		ID: string(c.ID), Start: a.moment(c.Start), End: a.moment(c.End), Direction: c.Direction.String(),
 		Caller: c.Caller, CallerName: c.CallerName, Called: c.Called, CalledName: c.CalledName, DID: c.DID, Queue: string(c.Queue), Agent: string(c.Agent),
 		Answered: c.Answered, Miss: string(c.Miss), EndedBy: string(c.Side), LinkLost: c.LinkLost,

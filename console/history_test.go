@@ -20,7 +20,9 @@ import (
 )
 
 // at is a moment of a day on the PBX's clock.
-func at(hour, minute, second int) time.Time { return time.Date(2026, 11, 20, hour, minute, second, 0, shanghai) }
+func at(hour, minute, second int) time.Time {
+	return time.Date(2026, 11, 20, hour, minute, second, 0, shanghai)
+}
 
 // pastCalls are calls of a day. Some callers have chosen names that are not for reading.
 func pastCalls() []pbx.Account {
@@ -137,7 +139,7 @@ func TestCalls(t *testing.T) {
 	}
 	var p callPage
 	r.get("/calls?text=%E5%B0%8F", &p)
-	want := []callRow{{
+	want := []pastCall{{
 		ID: "1.1", Start: "2026-11-20T09:00:00+08:00", End: "2026-11-20T09:01:30+08:00", Direction: "inbound", Caller: "13800000001", CallerName: "王小明",
 		Called: "801", CalledName: "Ann", DID: "4000000", Queue: "630", Agent: "801", Answered: true, EndedBy: "caller", Duration: 90, Waiting: 10, Ring: 4.5,
 		Talk: 80, Score: "5", Recording: true,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -148,4 +149,17 @@ func (a *Account) clone() Account {
 	out := *a
 	out.Spans, out.Agents, out.IDs = append([]Span(nil), a.Spans...), append([]Share(nil), a.Agents...), append([]string(nil), a.IDs...)
 	return out
+}
+
+// RecordingBelow is the path of a recording below the recordings directory as Asterisk names that; "" for one that is not there, and for
+// none.
+func RecordingBelow(file, directory string) string {
+	if file == "" {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(path.Clean(file), strings.TrimSuffix(path.Clean(directory), "/")+"/")
+	if !ok {
+		return ""
+	}
+	return rest
 }

@@ -124,6 +124,8 @@ type state struct {
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
 	claimed  map[string]bool      // who waits in a queue and is being taken out of it, by Uniqueid
+	tallies  map[QueueName]*tally // of the calls that have ended since tallied
+	tallied  time.Time            // when the day began
 
 	conferences map[ConferenceID]*conference
 	rooms       map[string]*conference // by number
@@ -378,6 +380,9 @@ func (s *state) tell(x *extension) {
 	now := x.state()
 	if x.known && now == x.told {
 		return
+	}
+	if x.known {
+		x.changed = s.at
 	}
 	x.known, x.told = true, now
 	s.moved = append(s.moved, x)

@@ -85,6 +85,7 @@ type Calls struct {
 	InboundContexts *regexp.Regexp
 	QueueMember     string // template with {tech} and {exten}
 	CDRCSV          string // cdr_csv: Asterisk's Master.csv
+	ServiceLevel    time.Duration
 }
 
 // Menu is one line of the section [ivr]: CONTEXT = ID, NAME.
