@@ -84,6 +84,17 @@ func (r *rig) must(err error) {
 	}
 }
 
+// delivers sends what is in the outbox until the test ends.
+func (r *rig) delivers() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.sender.Run(ctx) }()
+	r.t.Cleanup(func() {
+		cancel()
+		r.must(<-ended)
+	})
+}
+
 // request asks from this machine; header holds names and values by turns, and the names From and Host are for the request itself.
 func (r *rig) request(method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r.t.Helper()

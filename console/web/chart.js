@@ -63,6 +63,6 @@ export function Chart({ label, names, series, height = 260 }) {
     return () => { fit.disconnect(); plot.destroy(); };
   }, [uPlot, look, names, series, height]);
   if (failed) return null; // the table beside it has it all
-  return html`<figure class="chart"><div class="plot" ref=${box} role="img" aria-label=${label}></div>
+  return html`<figure class="chart"><div class="plot" ref=${box} style=${{ minHeight: `${height}px` }} role="img" aria-label=${label}></div>
     <figcaption>${series.map((s) => html`<span key=${s.label}><i class=${`key ${s.shape} ${s.colour.slice(2)}`}></i>${s.label}</span>`)}</figcaption></figure>`;
 }

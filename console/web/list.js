@@ -52,10 +52,12 @@ export function ListEnd({ list }) {
 export const Table = ({ caption, children }) => html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
   <table><caption>${caption}</caption>${children}</table></div>`;
 
-/** Puts what a form holds behind the page's address, where it can be gone back to and passed on. */
-export const toAddress = (page) => (event) => {
+/** Puts what a form holds behind the page's address, where it can be gone back to and passed on; what is there already is asked for again by reload. */
+export const toAddress = (page, reload) => (event) => {
   event.preventDefault();
-  location.hash = `#/${withQuery(page, Object.fromEntries(new FormData(event.currentTarget)))}`;
+  const next = `#/${withQuery(page, Object.fromEntries(new FormData(event.currentTarget)))}`;
+  if (next === location.hash) reload();
+  else location.hash = next;
 };
 
 /** A time as the PBX's clock showed it, whatever the zone of who looks: "2026-11-21 23:04:05"; "" for none. */

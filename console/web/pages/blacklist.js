@@ -77,7 +77,7 @@ export default function BlackList({ query }) {
   return html`<h1>${t(title)}</h1>
     <${Add} onDone=${(text) => { tell(text); list.reload(); }} />
     <div role="status">${done && html`<p class="notice good">${done}</p>`}</div>
-    <form class="bar" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("blacklist")}>
+    <form class="bar" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("blacklist", list.reload)}>
       <${Field} label=${t("black.text")}><input name="text" type="search" defaultValue=${query.text ?? ""} maxlength="100" /><//>
       <${Field} label=${t("black.direction")}><${Ways} any value=${query.direction} /><//>
       <button type="submit">${t("ui.search")}</button></form>

@@ -96,7 +96,7 @@ export default function Charts({ query }) {
   const { data, error, loading, reload } = useLoad(withQuery("stats", { from: moment(from), to: to && moment(dayAfter(to)), queue }));
   const date = (name) => html`<${Field} label=${t(`charts.${name}`)}><input type="date" name=${name} defaultValue=${query[name] ?? ""} /><//>`;
   return html`<h1>${t(title)}</h1>
-    <form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("charts")}>
+    <form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("charts", reload)}>
       ${date("from")}${date("to")}
       <${Field} label=${t("charts.queue")}><input name="queue" defaultValue=${queue ?? ""} maxlength="80" /><//>
       <button class="primary" type="submit">${t("charts.show")}</button></form>

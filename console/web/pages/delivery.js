@@ -17,9 +17,9 @@ addTexts({
     "out.events": "Events", "out.event": "Event", "out.call": "Call", "out.id": "Id", "out.at": "Happened", "out.attempts": "Attempts", "out.error": "Last answer", "out.any": "Any",
     "out.from": "From", "out.until": "Before", "out.choose": "Choose {id}", "out.chooseAll": "Choose all that are shown", "out.choose.head": "Choose", "out.open": "Event {id}",
     "state.pending": "Waiting", "state.delivered": "Delivered", "state.dead": "Dead letter", "state.expired": "Expired", "state.dropped": "Given up",
-    "out.replay": "Send again", "out.replayChosen": "Send {n} chosen again", "out.replayDead": "Send all dead letters again", "out.replayDeadOf": "Send all {n} dead letters again?",
-    "out.sure": "They are sent under their old ids: a receiver that has taken one already can know it by its id.", "out.replayOne": "Send {id} again?", "out.replayNow": "Send {n} events again?",
-    "out.replayed": "{n} events are sent again.", "out.back": "All events", "out.body": "What is sent", "out.answer": "The receiver's answer", "out.tries": "Failed attempts",
+    "out.replay": "Send again", "out.replayChosen": "Send {n} chosen again", "out.replayDead": "Send all dead letters again", "out.replayDeadOf": "Send all dead letters again ({n})?",
+    "out.sure": "They are sent under their old ids: a receiver that has taken one already can know it by its id.", "out.replayOne": "Send {id} again?", "out.replayNow": "Send the chosen events again ({n})?",
+    "out.replayed": "Events that are sent again: {n}.", "out.back": "All events", "out.body": "What is sent", "out.answer": "The receiver's answer", "out.tries": "Failed attempts",
     "out.try": "Attempt", "out.took": "Took", "out.also": "Also for", "out.status": "Status", "out.none": "None", "out.what": "What happened",
     "out.gaps": "Events may be missing for good: {n} gaps.", "out.gap": "until {until}: {reason}", "out.gapSince": "{since} until {until}: {reason}", "out.file": "The file holds {used} of {all} MiB.",
     "out.mixed": "Events of several receivers are chosen: choose those of one.",
@@ -104,11 +104,11 @@ function Receivers({ status, tell }) {
       <p class="quiet">${t("out.asOf", { at: asOf.toLocaleTimeString() })}. ${t("out.file", { used: mib(data.file_bytes), all: mib(data.file_bytes_max) })}</p></div>`}`;
 }
 
-function Filter({ query, receivers }) {
+function Filter({ query, receivers, reload }) {
   const input = (name, type = "text") => html`<${Field} label=${t(`out.${name}`)}><input name=${name} type=${type} defaultValue=${query[name] ?? ""} maxlength="200" /><//>`;
   const choice = (name, options) => html`<${Field} label=${t(`out.${name}`)}><select name=${name}><option value="">${t("out.any")}</option>
     ${options.map(([value, text]) => html`<option value=${value} selected=${query[name] === value}>${text}</option>`)}</select><//>`;
-  return html`<form class="bar card" role="search" key=${`${JSON.stringify(query)} ${receivers}`} onSubmit=${toAddress("delivery")}>
+  return html`<form class="bar card" role="search" key=${`${JSON.stringify(query)} ${receivers}`} onSubmit=${toAddress("delivery", reload)}>
     ${choice("receiver", receivers.map((r) => [r, r]))}${choice("state", ["pending", "delivered", "dead", "expired", "dropped"].map((s) => [s, t(`state.${s}`)]))}
     ${input("event")}${input("call")}${input("from", "datetime-local")}${input("until", "datetime-local")}
     <button class="primary" type="submit">${t("ui.search")}</button></form>`;
@@ -138,7 +138,7 @@ function Events({ query, receivers, tell, onChange }) {
     list.reload();
     onChange();
   };
-  return html`<${Filter} query=${query} receivers=${receivers} />
+  return html`<${Filter} query=${query} receivers=${receivers} reload=${list.reload} />
     ${may("admin") && html`<p class="buttons"><button type="button" disabled=${chosen.size === 0} onClick=${replayChosen}>${t("out.replayChosen", { n: chosen.size })}</button></p>`}
     ${list.rows.length > 0 && html`<${Table} caption=${t("out.events")}>
       <thead><tr><th scope="col"><span class="sr">${t("out.choose.head")}</span>

@@ -33,13 +33,13 @@ addTexts({
 export const asked = ({ from, to, ...query }) => ({ ...query, from: moment(from), to: moment(to) });
 
 /** The form that filters calls. It is made anew when the address changes. */
-export function CallForm({ page, query, children }) {
+export function CallForm({ page, query, reload, children }) {
   const input = (name, type = "text") => html`<${Field} label=${t(`calls.${name}`)}>
     <input name=${name} type=${type} defaultValue=${query[name] ?? ""} maxlength=${name === "text" ? 100 : 80} /><//>`;
   const choice = (name, options) => html`<${Field} label=${t(`calls.${name}`)}><select name=${name}>
     <option value="">${t("calls.any")}</option>
     ${options.map(([value, text]) => html`<option value=${value} selected=${query[name] === value}>${text}</option>`)}</select><//>`;
-  return html`<form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress(page)}>
+  return html`<form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress(page, reload)}>
     ${input("text", "search")}${input("from", "datetime-local")}${input("to", "datetime-local")}${input("extension")}${input("queue")}
     ${choice("direction", ["inbound", "outbound", "internal"].map((d) => [d, t(`direction.${d}`)]))}
     ${choice("answered", [["yes", t("ui.yes")], ["no", t("ui.no")]])}
@@ -68,7 +68,7 @@ export default function History({ query }) {
   const list = useList("calls", asked(query), "calls");
   const th = (name, number) => html`<th scope="col" class=${number && "number"}>${t(`calls.${name}`)}</th>`;
   return html`<h1>${t(title)}</h1>
-    <${CallForm} page="history" query=${query}><a href=${urlOf(withQuery("calls.csv", asked(query)))} download>${t("calls.csv")}</a><//>
+    <${CallForm} page="history" query=${query} reload=${list.reload}><a href=${urlOf(withQuery("calls.csv", asked(query)))} download>${t("calls.csv")}</a><//>
     ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${th("start")}${th("direction")}${th("caller")}${th("called")}${th("queue")}${th("agent")}${th("outcome")}
         ${th("waiting", true)}${th("talk", true)}${th("duration", true)}${th("recording")}</tr></thead>

@@ -44,7 +44,7 @@ export default function Recordings({ query }) {
   const list = useList("calls", { ...asked(query), recorded: "yes" }, "calls");
   const th = (name, number) => html`<th scope="col" class=${number && "number"}>${t(`calls.${name}`)}</th>`;
   return html`<h1>${t(title)}</h1>
-    <${CallForm} page="recordings" query=${query} />
+    <${CallForm} page="recordings" query=${query} reload=${list.reload} />
     ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${th("start")}${th("direction")}${th("caller")}${th("called")}${th("queue")}${th("agent")}${th("talk", true)}${th("recording")}</tr></thead>
       <tbody>${list.rows.map((call) => html`<${Row} key=${call.id} call=${call} />`)}</tbody><//>`}
