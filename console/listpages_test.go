@@ -19,15 +19,15 @@ import (
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
-// site serves the console to a browser on this machine.
-func (r *rig) site() string {
+// open serves the console to a browser on this machine.
+func (r *rig) open() string {
 	s := httptest.NewServer(r.web)
 	r.t.Cleanup(s.Close)
 	return s.URL + pathWeb + "/"
 }
 
-// looks holds what every page must: no fault for axe-core in either colours and either language, and nothing that is wider than a telephone.
-func looks(t *testing.T, p *browser.Page, chinese string) {
+// looksWell holds what every page must: no fault for axe-core in either colours and either language, and nothing that is wider than a telephone.
+func looksWell(t *testing.T, p *browser.Page, chinese string) {
 	t.Helper()
 	for _, scheme := range []string{"dark", "light"} {
 		p.Prefer(scheme)
@@ -57,12 +57,12 @@ func TestHistoryPage(t *testing.T) {
 	for i := range 60 {
 		r.remember(pbx.Account{ID: pbx.CallID(fmt.Sprint("old", i)), Caller: "802", Called: "803", Start: at(1, i, 0), End: at(1, i, 9)})
 	}
-	p := browser.ForTest(t, browser.Options{}).Open(r.site() + "#/history")
+	p := browser.ForTest(t, browser.Options{}).Open(r.open() + "#/history")
 	p.WaitText("tbody tr:nth-child(1) td:nth-child(1)", "2026-11-20 11:00:00")
 	p.WaitText("[role=status]", "50 shown")
 	p.WaitText("tbody tr:nth-child(3)", `=HYPERLINK("http://evil.example","x")`)
 	p.WaitText("tbody tr:nth-child(4)", "王小明")
-	looks(t, p, "通话记录")
+	looksWell(t, p, "通话记录")
 	p.Click("main > button")
 	p.WaitText("[role=status]", "64 shown")
 	p.Type("[name=text]", "王小")
@@ -93,14 +93,14 @@ func TestHistoryPage(t *testing.T) {
 func TestChartsPage(t *testing.T) {
 	r := newRig(t, 20)
 	r.remember(pastCalls()...)
-	p := browser.ForTest(t, browser.Options{}).Open(r.site() + "#/charts?from=2026-11-20&to=2026-11-20")
+	p := browser.ForTest(t, browser.Options{}).Open(r.open() + "#/charts?from=2026-11-20&to=2026-11-20")
 	p.WaitText("tfoot", "4\t2\t1\t6:10")
 	p.WaitText("tbody tr", "2026-11-20 10:00\t1\t1\t0\t4:50")
 	p.WaitText("tbody tr", "801\t3\t1\t1\t6:10\t0:00\t0:00")
 	const drawn = `document.querySelectorAll(".plot canvas").length === 3 && Array.from(document.querySelectorAll(".plot canvas")).every(c =>
 		c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some(v => v > 0))`
 	p.Until("three charts", drawn)
-	looks(t, p, "图表")
+	looksWell(t, p, "图表")
 	p.Until("three charts of another size", drawn)
 	p.Type("[name=queue]", "630")
 	p.Click("[type=submit]")
@@ -141,13 +141,13 @@ func TestRecordingsPage(t *testing.T) {
 	gone := pastCalls()[2]
 	gone.ID, gone.Recording, gone.Start = "1.9", "/var/spool/asterisk/monitor/gone.wav", at(12, 0, 0)
 	r.remember(gone)
-	p := browser.ForTest(t, browser.Options{}).Open(r.site() + "#/recordings")
+	p := browser.ForTest(t, browser.Options{}).Open(r.open() + "#/recordings")
 	p.WaitText("[role=status]", "2 shown")
 	p.Click("tbody tr:nth-child(2) button")
 	p.Until("the recording to be known", `document.querySelector("audio")?.duration === 1`)
 	p.Eval(`(async () => { const a = document.querySelector("audio"); a.currentTime = 0.5; await a.play(); })()`, nil)
 	p.Until("the recording to be played", `document.querySelector("audio").currentTime > 0.5`)
-	looks(t, p, "录音")
+	looksWell(t, p, "录音")
 	p.Expect("404")
 	p.Click("tbody tr:nth-child(1) button")
 	p.WaitText("[role=alert]", "cannot be played here")
@@ -160,7 +160,7 @@ func TestRecordingsPage(t *testing.T) {
 
 func TestBlackListPage(t *testing.T) {
 	r := newRig(t, 20)
-	p := browser.ForTest(t, browser.Options{}).Open(r.site() + "#/blacklist")
+	p := browser.ForTest(t, browser.Options{}).Open(r.open() + "#/blacklist")
 	p.WaitText("[role=status]", "There is nothing here.")
 	add := func(number, direction, note string) {
 		p.Type("[name=number]", number)
@@ -174,7 +174,7 @@ func TestBlackListPage(t *testing.T) {
 	}
 	p.WaitText("tbody tr:nth-child(1)", "+8613800000002\tCalls from and to it\tNote 2")
 	p.WaitText(".notice.warn", "Asterisk has not taken 4 changes yet")
-	looks(t, p, "黑名单")
+	looksWell(t, p, "黑名单")
 	p.Expect("400")
 	add("12a", "both", "")
 	p.WaitText("[role=alert]", "number: must be 1 to 32 of the characters")
@@ -223,11 +223,11 @@ func TestDeliveryPage(t *testing.T) {
 	done := make(chan error, 1)
 	r.outbox.Put(list, func(err error) { done <- err })
 	r.must(<-done)
-	p := browser.ForTest(t, browser.Options{}).Open(r.site() + "#/delivery?state=dead")
+	p := browser.ForTest(t, browser.Options{}).Open(r.open() + "#/delivery?state=dead")
 	p.WaitText("tbody tr th", "default")
 	p.WaitText("tbody tr td:nth-child(2)", "Up")
 	p.Until("the dead letters", `(() => { if (document.body.innerText.includes("3 shown")) return true; document.querySelector("[role=search] [type=submit]").click(); })()`)
-	looks(t, p, "事件推送")
+	looksWell(t, p, "事件推送")
 	p.WaitText("button", "Send all dead letters again")
 	p.Click("tbody a[href*=evt_1]")
 	p.WaitText("dl", "422")
