@@ -27,6 +27,9 @@ addTexts({
     "call.growing": "The call goes on: what is heard is what was written when the player was opened.", "call.download": "Download", "call.play": "Recording of the call", "call.reopen": "Open anew",
     "kind.ivr": "Menu", "kind.feedback": "Survey", "kind.queue": "Queue", "kind.ring": "Rings", "kind.talk": "Talks", "kind.hold": "Hold", "kind.park": "Parked",
     "kind.voicemail": "Voicemail", "kind.afterwork": "After-call work", "kind.transfer": "Transfer", "kind.pickup": "Pickup", "kind.forward": "Forward",
+    "out.ANSWER": "answered", "out.BUSY": "busy", "out.NOANSWER": "not answered", "out.CANCEL": "given up", "out.CONGESTION": "refused", "out.CHANUNAVAIL": "not reachable",
+    "out.connected": "put through", "out.nobody": "nobody was signed in", "out.gave-up": "given up early", "out.unanswered": "not answered", "out.unassigned": "no agent could be rung",
+    "out.blind": "without asking", "out.attended": "after asking",
     "call.keys": "keys {digits}", "call.legend": "What the bars mean", "call.system": "System",
   },
   zh: {
@@ -47,6 +50,9 @@ addTexts({
     "call.growing": "通话仍在进行：播放的是打开播放器时已写入的内容。", "call.download": "下载", "call.play": "通话录音", "call.reopen": "重新打开",
     "kind.ivr": "语音菜单", "kind.feedback": "满意度评价", "kind.queue": "排队", "kind.ring": "振铃", "kind.talk": "通话", "kind.hold": "保持", "kind.park": "驻留",
     "kind.voicemail": "留言", "kind.afterwork": "话后处理", "kind.transfer": "转接", "kind.pickup": "代答", "kind.forward": "前转",
+    "out.ANSWER": "已接听", "out.BUSY": "忙", "out.NOANSWER": "无人接听", "out.CANCEL": "主叫放弃", "out.CONGESTION": "被拒绝", "out.CHANUNAVAIL": "不可用",
+    "out.connected": "已接通", "out.nobody": "无人签入", "out.gave-up": "过早放弃", "out.unanswered": "无人接听", "out.unassigned": "无法分配坐席",
+    "out.blind": "盲转", "out.attended": "咨询转接",
     "call.keys": "按键 {digits}", "call.legend": "图例", "call.system": "系统",
   },
 });
@@ -58,6 +64,15 @@ function place(sp) {
   const parts = [sp.name ? `${sp.place} ${sp.name}`.trim() : sp.place, sp.digits && t("call.keys", { digits: sp.digits })];
   return parts.filter(Boolean).join(", ");
 }
+
+/** How a stretch ended, in words where there are some. */
+function outcome(sp) {
+  const key = `out.${sp.outcome}`, words = sp.outcome ? t(key) : "";
+  return words === key ? sp.outcome : words;
+}
+
+/** How long a stretch was: short ones with a tenth of a second. */
+const length = (seconds) => (seconds < 10 ? `${seconds.toLocaleString(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 })} s` : span(seconds));
 
 /** The parties of a timeline in the order of their coming, each with its stretches. Those of one channel are one party. */
 export function lanes(timeline) {
@@ -89,7 +104,7 @@ function extent(call) {
 function Bar({ sp, from, total }) {
   const left = (100 * (Date.parse(sp.start) - from)) / total, width = (100 * sp.seconds * 1000) / total;
   const what = t(`kind.${sp.kind}`), where = place(sp);
-  const text = [what, where, sp.outcome, moments.has(sp.kind) ? "" : span(sp.seconds)].filter(Boolean).join(" · ");
+  const text = [what, where, outcome(sp), moments.has(sp.kind) ? "" : length(sp.seconds)].filter(Boolean).join(" · ");
   return moments.has(sp.kind)
     ? html`<span class=${`mark ${sp.kind}`} style=${{ left: `${left}%` }} title=${text}>◆</span>`
     : html`<span class=${`stretch ${sp.kind}`} style=${{ left: `${left}%`, width: `${width}%` }} title=${text}>${what}${where ? ` ${where}` : ""}</span>`;
@@ -117,9 +132,9 @@ function Story({ call }) {
   return html`<${Wide} label=${t("call.table")}><table><caption>${t("call.table")}</caption>
     <thead><tr>${["what", "who", "where", "outcome", "from"].map((k) => html`<th scope="col" key=${k}>${t(`call.${k}`)}</th>`)}
       <th scope="col" class="number">${t("call.after")}</th><th scope="col" class="number">${t("call.length")}</th></tr></thead>
-    <tbody>${call.timeline.map((sp, i) => html`<tr key=${i}><td>${t(`kind.${sp.kind}`)}</td><td>${sp.party || ""}</td><td>${place(sp)}</td><td>${sp.outcome ?? ""}</td>
-      <td>${time(sp.start)}</td><td class="number">${span((Date.parse(sp.start) - from) / 1000)}</td>
-      <td class="number">${moments.has(sp.kind) ? "" : span(sp.seconds)}${sp.end ? "" : ` ${t("call.lasts")}`}</td></tr>`)}</tbody></table><//>`;
+    <tbody>${call.timeline.map((sp, i) => html`<tr key=${i}><td>${t(`kind.${sp.kind}`)}</td><td>${sp.party || ""}</td><td>${place(sp)}</td><td>${outcome(sp)}</td>
+      <td>${time(sp.start)}</td><td class="number">${length((Date.parse(sp.start) - from) / 1000)}</td>
+      <td class="number">${moments.has(sp.kind) ? "" : length(sp.seconds)}${sp.end ? "" : ` ${t("call.lasts")}`}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Shares({ call }) {
@@ -161,14 +176,14 @@ function Facts({ call }) {
     <dl class="facts">${rows.filter(([, v]) => v).map(([k, v]) => html`<div key=${k}><dt>${t(`call.${k}`)}</dt><dd>${v}</dd></div>`)}</dl></section>`;
 }
 
-const again = 2000; // ms until a call that is not over is asked for once more
+const soon = 2000; // ms until a call that is not over is asked for once more
 
 /** One call. */
 export default function Call({ args }) {
   const { data: call, error, loading, reload } = useLoad(`calls/${encodeURIComponent(args?.[0] ?? "")}`);
   useEffect(() => {
     if (!call || call.state === "ended" || loading) return undefined;
-    const timer = setTimeout(reload, again);
+    const timer = setTimeout(reload, soon);
     return () => clearTimeout(timer);
   }, [call, loading, error]);
   if (!call) {

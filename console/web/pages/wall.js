@@ -71,7 +71,7 @@ const agentTone = { ready: "good", busy: "warn", acw: "warn", away: "bad" };
 
 function Queue({ row, stop, more: within }) {
   const agents = agentOrder.filter((k) => row.agents[k] > 0);
-  return html`<article class="card queue" aria-labelledby=${`queue-${row.id}`}>
+  return html`<article class="card desk" aria-labelledby=${`queue-${row.id}`}>
     <h3 id=${`queue-${row.id}`}>${row.id}</h3>
     <dl class="figures">
       <div class=${row.waiting ? "alarm" : ""}><dt>${t("wall.waiting")}</dt><dd>${row.waiting}</dd></div>
