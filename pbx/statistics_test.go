@@ -248,7 +248,7 @@ func TestOldCallsAreCounted(t *testing.T) {
 	}
 	i := slices.Index(schema, searchSchema)
 	err = errors.Join(db.Migrate(t.Context(), "pbx", schema[:i]), db.Prepare(t.Context(), func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, body) VALUES
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, body) VALUES
 			('1', 1795286000000, 1795286060000, '801', '802', '', 'internal', '', 1, CAST('{"ID":"1","Talk":5000000000,"Recording":"/r.wav","Miss":""}' AS BLOB)),
 			('2', 1795286001000, 1795286060000, '801', '802', '', 'internal', '630', 0, CAST('{"ID":"2","Talk":0,"Recording":"","Miss":"nobody"}' AS BLOB)),
 			('3', 1795286002000, 1795286060000, '801', '802', '', 'internal', '', 0, CAST('{}' AS BLOB));

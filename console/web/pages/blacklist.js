@@ -84,7 +84,7 @@ export default function BlackList({ query }) {
     <${State} data=${list.data} />
     ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${th("number")}${th("direction")}${th("note")}${th("created")}${th("action")}</tr></thead>
-      <tbody>${list.rows.map((n) => html`<tr key=${n.number}><td>${n.number}</td><td>${t(`black.${n.direction}`)}</td><td>${n.note}</td><td>${clock(n.created)}</td>
+      <tbody>${list.rows.map((n) => html`<tr key=${n.number}><td>${n.number}</td><td>${t(`black.${n.direction}`)}</td><td>${n.note}</td><td class="when">${clock(n.created)}</td>
         <td><button type="button" class="danger" aria-label=${t("black.removeOf", { number: n.number })} onClick=${() => leave(n.number)}>${t("black.remove")}</button></td></tr>`)}
       </tbody><//>`}
     <${ListEnd} list=${list} />

@@ -146,7 +146,7 @@ function Events({ query, receivers, tell, onChange }) {
         ${th("at")}${th("event")}${th("id")}${th("receiver")}${th("call")}${th("state")}${th("attempts", true)}${th("error")}</tr></thead>
       <tbody>${list.rows.map((e) => html`<tr key=${e.seq}>
         <td><input type="checkbox" checked=${chosen.has(keyOf(e))} aria-label=${t("out.choose", { id: e.id })} onChange=${() => flip(e)} /></td>
-        <td>${when(e.at)}</td><td>${e.event}</td>
+        <td class="when">${when(e.at)}</td><td>${e.event}</td>
         <td><a href=${`#/${withQuery(`delivery/${encodeURIComponent(e.id)}`, { receiver: e.receiver })}`} aria-label=${t("out.open", { id: e.id })}>${e.id.slice(0, 16)}</a></td>
         <td>${e.receiver}</td><td>${e.call}</td><td><${State} of=${e.state} prefix="state" /></td><td class="number">${e.attempts}</td><td>${e.last_error}</td></tr>`)}</tbody><//>`}
     <${ListEnd} list=${list} />

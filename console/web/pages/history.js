@@ -57,7 +57,7 @@ function Outcome({ call }) {
 }
 
 const Row = ({ call }) => html`<tr>
-  <td><a href=${`#/call/${encodeURIComponent(call.id)}`} aria-label=${t("calls.open", { start: clock(call.start) })}>${clock(call.start)}</a></td>
+  <td class="when"><a href=${`#/call/${encodeURIComponent(call.id)}`} aria-label=${t("calls.open", { start: clock(call.start) })}>${clock(call.start)}</a></td>
   <td>${t(`direction.${call.direction}`)}</td>
   <td><${Party} number=${call.caller} name=${call.caller_name} /></td><td><${Party} number=${call.called} name=${call.called_name} /></td>
   <td>${call.queue}</td><td>${call.agent}</td><td><${Outcome} call=${call} /></td>

@@ -31,7 +31,7 @@ function Player({ call }) {
 function Row({ call }) {
   const [open, toggle] = useState(false);
   return html`<tr>
-      <td><a href=${`#/call/${encodeURIComponent(call.id)}`} aria-label=${t("calls.open", { start: clock(call.start) })}>${clock(call.start)}</a></td>
+      <td class="when"><a href=${`#/call/${encodeURIComponent(call.id)}`} aria-label=${t("calls.open", { start: clock(call.start) })}>${clock(call.start)}</a></td>
       <td>${t(`direction.${call.direction}`)}</td>
       <td><${Party} number=${call.caller} name=${call.caller_name} /></td><td><${Party} number=${call.called} name=${call.called_name} /></td>
       <td>${call.queue}</td><td>${call.agent}</td><td class="number">${span(call.talk)}</td>
