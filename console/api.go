@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
@@ -34,6 +35,8 @@ type Options struct {
 	Switch     *pbx.Switch
 	Numbers    *blacklist.Numbers
 	Zone       *time.Location // whose clock calls are told by
+	Users      *pbx.Users
+	Audit      *audit.Log
 	Outbox     *webhook.Outbox
 	Senders    *webhook.Senders
 	Failures   *httpd.Limiter // by address, shared with the dialects
@@ -42,7 +45,8 @@ type Options struct {
 	Logger     *slog.Logger
 }
 
-// Access tells whether the header of a request holds the right token; nil = no key is set, and only this machine may ask.
+// Access tells whether the header of a request holds the right token; nil = no key is set, and this machine may ask
+// without.
 type Access func(http.Header) bool
 
 // API answers the console's requests.
@@ -51,13 +55,16 @@ type API struct {
 	numbers    *blacklist.Numbers
 	zone       *time.Location
 	exports    chan struct{} // that run
+	users      *pbx.Users
+	audit      *audit.Log
+	sessions   *sessions
 	outbox     *webhook.Outbox
 	senders    *webhook.Senders
 	failures   *httpd.Limiter
 	live       *live
+	recordings atomic.Pointer[Recordings]
 	log        *slog.Logger
 	access     atomic.Pointer[Access]
-	recordings atomic.Pointer[Recordings]
 	origin     *http.CrossOriginProtection
 }
 
@@ -65,8 +72,10 @@ type API struct {
 func New(o Options) *API {
 	a := &API{
 		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
-		outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection(),
+		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
+		origin: http.NewCrossOriginProtection(),
 	}
+	a.users.OnEnd(a.sessions.expel)
 	a.live = newLive(o.Switch, o.Outbox, o.Logger)
 	a.Configure(o.Access)
 	a.ConfigureRecordings(o.Recordings)
@@ -86,7 +95,11 @@ func (a *API) Configure(access Access) { a.access.Store(&access) }
 func (a *API) Mount(s *httpd.Server) {
 	g := s.Mount(httpd.Dialect{Prefix: Prefix}, a.authenticate)
 	for _, r := range a.routes() {
-		g.Add(r.method, r.path, r.handler, atLeast(r.role))
+		var guard []echo.MiddlewareFunc
+		if r.role != "" {
+			guard = append(guard, atLeast(r.role))
+		}
+		g.Add(r.method, r.path, r.handler, guard...)
 	}
 	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording", Prefix+"/calls.csv")
 	mountWeb(s)
@@ -97,14 +110,22 @@ func (a *API) Mount(s *httpd.Server) {
 // route is one endpoint.
 type route struct {
 	method, path string   // below Prefix
-	role         pbx.Role // the least that may ask
+	role         pbx.Role // the least that may ask; "" = anybody
 	handler      echo.HandlerFunc
 }
 
 // routes is the one table of endpoints; README.md and the OpenAPI document list the same.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodGet, "/session", pbx.RoleAgent, a.session},
+		{http.MethodGet, pathLogIn, pbx.RoleAgent, a.whoAsks},
+		{http.MethodPost, pathLogIn, "", a.logIn},
+		{http.MethodDelete, pathLogIn, pbx.RoleAgent, a.logOut},
+		{http.MethodPut, pathLogIn + "/password", pbx.RoleAgent, a.ownPassword},
+		{http.MethodGet, "/users", pbx.RoleAdmin, a.listUsers},
+		{http.MethodPost, "/users", pbx.RoleAdmin, a.createUser},
+		{http.MethodPut, "/users/:id", pbx.RoleAdmin, a.changeUser},
+		{http.MethodDelete, "/users/:id", pbx.RoleAdmin, a.deleteUser},
+		{http.MethodGet, "/audit", pbx.RoleAdmin, a.auditLog},
 		{http.MethodGet, "/live", roleLive, a.liveFeed},
 		{http.MethodGet, "/calls/:id", pbx.RoleSupervisor, a.call},
 		{http.MethodGet, "/calls/:id/recording", pbx.RoleSupervisor, a.callRecording},
@@ -119,31 +140,5 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/blacklist", pbx.RoleSupervisor, a.numberList},
 		{http.MethodPost, "/blacklist", pbx.RoleSupervisor, a.numberAdd},
 		{http.MethodDelete, "/blacklist", pbx.RoleSupervisor, a.numberRemove},
-	}
-}
-
-// authenticate wants the token of the day. Without a key only this machine may ask, and no page of another site that a browser on
-// this machine shows.
-func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-		r, remote := c.Request(), httpd.Remote(c.Request())
-		access := *a.access.Load()
-		if access == nil {
-			if !remote.IsLoopback() || !local(r.Host) || a.origin.Check(r) != nil {
-				return &httpd.Error{Status: http.StatusForbidden, Message: "without a WEBKEY only this machine may ask"}
-			}
-			c.Set(callerKey, &caller{kind: kindLocal, role: pbx.RoleAdmin})
-			return next(c)
-		}
-		if wait, blocked := a.failures.Blocked(remote); blocked {
-			return httpd.TooMany(wait)
-		}
-		if !access(r.Header) {
-			a.failures.Fail(remote)
-			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
-		}
-		c.Set(callerKey, &caller{kind: kindKey, role: pbx.RoleAdmin})
-		return next(c)
 	}
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -107,6 +108,9 @@ func (a *API) liveFeed(c echo.Context) error {
 	checked := time.Now()
 	for {
 		frames, over, bye := r.next(c.Request().Context())
+		if errors.Is(context.Cause(c.Request().Context()), errSessionEnded) {
+			over, bye = true, byeSession
+		}
 		if !over && time.Since(checked) > recheck {
 			if checked = time.Now(); !a.mayStill(c) {
 				over, bye = true, byeSession
@@ -134,8 +138,14 @@ func (a *API) liveFeed(c echo.Context) error {
 	}
 }
 
-// mayStill asks anew who reads: his token may be of yesterday, or his session over.
+// mayStill asks anew who reads: his token may be of yesterday, or a key may have been set. A session that is over ends the request by itself.
 func (a *API) mayStill(c echo.Context) bool {
-	err := a.authenticate(func(echo.Context) error { return nil })(c)
-	return err == nil && callerOf(c).role.AtLeast(roleLive)
+	access := *a.access.Load()
+	switch callerOf(c).kind {
+	case kindKey:
+		return access != nil && access(c.Request().Header)
+	case kindLocal:
+		return access == nil
+	}
+	return true
 }

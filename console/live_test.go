@@ -20,6 +20,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
 	probe "github.com/dialbridge/dialbridge/internal/trial" // the room has a trial of its own
@@ -98,7 +99,12 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
 	must(err)
+	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: 8, Failure: time.Millisecond})
+	must(err)
+	notes, err := audit.New(ctx, audit.Options{Store: db, Logger: log})
+	must(err)
 	f.api = New(Options{
+		Users: users, Audit: notes,
 		Switch: f.sw, Outbox: outbox, Senders: webhook.NewSenders(outbox, webhook.SenderOptions{Logger: log}), Failures: httpd.NewLimiter(20, time.Minute), Logger: log,
 		Recordings: Recordings{Directory: t.TempDir(), AsteriskDirectory: "/monitor"},
 	})
@@ -150,13 +156,16 @@ type told struct {
 	Rows   map[string]map[string]map[string]any // by section and id; what is gone is nil
 }
 
-// open begins to read a feed.
-func (f *floor) open() *watcher {
+// open begins to read a feed, with headers by name and value.
+func (f *floor) open(header ...string) *watcher {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/live", nil)
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	answer, err := transport.RoundTrip(req)
@@ -422,40 +431,87 @@ func TestLiveFeedOutlivesTheLimits(t *testing.T) {
 	}
 }
 
-// TestLiveFeedEnds: with the daemon, and with the right to read; what is one too many is refused.
-func TestLiveFeedEnds(t *testing.T) {
-	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.live.pace.readers = 2 })
-	good := func(h http.Header) bool { return true }
-	bad := func(h http.Header) bool { return false }
-	w := f.open()
-	w.snapshot()
-	f.api.Configure(good)
-	f.open().snapshot()
-	refused, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must(http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/live", nil)))
-	if err != nil || refused.StatusCode != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
-		t.Errorf("one reader too many: %v %v", refused, err)
+// ask makes one request to the console, and returns the answer with its body.
+func (f *floor) ask(method, path, body string, header ...string) (*http.Response, string) {
+	f.t.Helper()
+	return f.askAt(f.url, method, path, body, header...)
+}
+
+func (f *floor) askAt(base, method, path, body string, header ...string) (*http.Response, string) {
+	f.t.Helper()
+	req, err := http.NewRequestWithContext(f.t.Context(), method, base+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	_ = refused.Body.Close()
-	f.api.Configure(bad)
-	if e := w.until("the farewell", func(e told) bool { return e.Event == "bye" }); e.Reason != byeSession {
-		t.Errorf("%+v", e)
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
-	probe.Until(t, &f.log, "both to be gone", func() bool { return f.api.live.count() == 0 })
-	f.api.Configure(nil)
-	w = f.open()
-	w.snapshot()
-	f.stop()
-	if e := w.until("the farewell", func(e told) bool { return e.Event == "bye" }); e.Reason != byeStop {
-		t.Errorf("%+v", e)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	if _, more := <-w.events; more {
-		t.Error("something comes behind the farewell")
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer, string(text)
+}
+
+func (w *watcher) bye(reason string) {
+	w.t.Helper()
+	if e := w.until("the farewell", func(e told) bool { return e.Event == "bye" }); e.Reason != reason {
+		w.t.Errorf("%+v, want %s", e, reason)
+	}
+	if e, more := <-w.events; more {
+		w.t.Errorf("behind the farewell comes %+v", e)
 	}
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
+// TestLiveFeedEnds: with the right to read, whatever that comes from, and with the daemon; what is one too many is refused.
+func TestLiveFeedEnds(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.live.pace.readers = 2 })
+	here := f.open()
+	here.snapshot()
+	login, _ := f.ask(http.MethodPost, "/session", `{"login":"admin","password":"`+adminPassword+`"}`)
+	if login.StatusCode != http.StatusOK || len(login.Cookies()) != 1 {
+		t.Fatalf("%s", login.Status)
 	}
-	return v
+	cookie := login.Cookies()[0].Name + "=" + login.Cookies()[0].Value
+	page := f.open("Cookie", cookie)
+	page.snapshot()
+	if refused, text := f.ask(http.MethodGet, "/live", ""); refused.StatusCode != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
+		t.Errorf("one reader too many: %s %s", refused.Status, text)
+	}
+	f.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "of today" })
+	here.bye(byeSession)
+	program := f.open("Authorization", "of today")
+	program.snapshot()
+	f.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "of tomorrow" })
+	program.bye(byeSession)
+	page.until("a beat: its session is not over", func(e told) bool { return e.Event == "beat" })
+	f.api.sessions.expel(pbx.Identity{User: pbx.User{ID: 1}})
+	page.bye(byeSession)
+	last := f.open("Authorization", "of tomorrow")
+	last.snapshot()
+	f.stop()
+	last.bye(byeStop)
+}
+
+// TestWhoMayNotRead: an agent sees no wallboard and no call of others, and faulty requests change nothing.
+func TestWhoMayNotRead(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, nil)
+	f.api.Configure(func(http.Header) bool { return false })
+	for _, path := range []string{"/live", "/calls/1.1", "/calls/1.1/recording"} {
+		if answer, text := f.ask(http.MethodGet, path, ""); answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %s %s", path, answer.Status, text)
+		}
+	}
+	token, _ := f.api.sessions.begin(pbx.Identity{Exten: "801"}, "801", pbx.RoleAgent)
+	for _, path := range []string{"/live", "/calls/1.1", "/calls/1.1/recording"} {
+		if answer, text := f.ask(http.MethodGet, path, "", "Cookie", cookieName+"="+token); answer.StatusCode != http.StatusForbidden {
+			t.Errorf("%s as an agent: %s %s", path, answer.Status, text)
+		}
+	}
 }

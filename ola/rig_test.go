@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
@@ -257,7 +256,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.must(err)
 	r.list, err = pbx.NewCampaigns(ctx, pbx.CampaignsOptions{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
-	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: bcrypt.MinCost})
+	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: 8, Failure: time.Millisecond})
 	r.must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
@@ -275,7 +274,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 		Switch: r.sw, Numbers: numbers, Outbox: outbox, Failures: failures, Rules: coocenter.Rules{Location: time.UTC}, Now: time.Now, Logger: log,
 	}).Mount(server)
 	r.numbers = numbers
-	r.web, r.token = server.Handler(), r.api.tokens.issue()
+	r.web, r.token = server.Handler(), r.api.tokens.issue(pbx.User{ID: 1, Login: "admin"})
 	r.start(ctx, client, numbers)
 	return r
 }

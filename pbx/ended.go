@@ -115,18 +115,36 @@ func (s *Switch) Account(ctx context.Context, id CallID) (call EndedCall, open b
 	if a, ok := s.liveAccount(id); ok {
 		return EndedCall{Account: a}, true, nil
 	}
+	call, err = s.endedCall(ctx, id)
+	if errors.Is(err, ErrNotFound) && s.endedLately(id) { // its account is on its way into the file
+		if err := s.store.Do(ctx, func(*sql.Tx) error { return nil }); err != nil {
+			return call, false, fmt.Errorf("ended call: %w", err)
+		}
+		call, err = s.endedCall(ctx, id)
+	}
+	return call, false, err
+}
+
+func (s *Switch) endedCall(ctx context.Context, id CallID) (call EndedCall, err error) {
 	var body []byte
 	err = s.store.Reader().QueryRowContext(ctx, `SELECT seq, body FROM pbx_calls WHERE call = ?`, id).Scan(&call.Seq, &body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return call, false, fmt.Errorf("%w: call %s", ErrNotFound, id)
+		return call, fmt.Errorf("%w: call %s", ErrNotFound, id)
 	}
 	if err == nil {
 		err = json.Unmarshal(body, &call.Account)
 	}
 	if err != nil {
-		return call, false, fmt.Errorf("ended call: %w", err)
+		return call, fmt.Errorf("ended call: %w", err)
 	}
-	return call, false, nil
+	return call, nil
+}
+
+func (s *Switch) endedLately(id CallID) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f := s.state.ended[string(id)]
+	return f != nil && f.call == id
 }
 
 func (s *Switch) liveAccount(id CallID) (Account, bool) {

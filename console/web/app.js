@@ -17,6 +17,8 @@ const pages = [
   page("recordings", "supervisor"),
   page("blacklist", "supervisor"),
   page("delivery", "admin"),
+  page("users", "admin"),
+  page("audit", "admin"),
 ];
 
 /** Where the address leads: #/call/1795293624.0?x=y is {name: "call", args: ["1795293624.0"], query: {x: "y"}}. */
