@@ -58,7 +58,7 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Logger: log})
-	r := &rig{t: t}
+	r := &rig{t: t, db: db}
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)

@@ -30,6 +30,11 @@ type caller struct {
 	session *session     // of kindCookie
 }
 
+// actor names the caller in the audit log.
+func (who *caller) actor() string {
+	return cmp.Or(who.who.User.Login, string(who.who.Exten), who.name, who.kind)
+}
+
 // How one who asks is known.
 const (
 	kindKey    = "key"    // the token of the day: a program
@@ -100,13 +105,14 @@ func unauthorized() error {
 
 func (a *API) admit(c echo.Context, next echo.HandlerFunc, who *caller) error {
 	c.Set(callerKey, who)
-	httpd.Actor(c, cmp.Or(who.who.User.Login, string(who.who.Exten), who.name, who.kind))
+	httpd.Actor(c, who.actor())
 	return next(c)
 }
 
 // inSession serves a browser. A change must carry what the pages alone know; a read ends with the session, so that a stream does.
 func (a *API) inSession(c echo.Context, next echo.HandlerFunc, s *session) error {
-	r := c.Request()
+	r, who := c.Request(), &caller{kind: kindCookie, name: s.name, role: s.role, who: s.who, session: s}
+	httpd.Actor(c, who.actor())
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get(headerCSRF)), []byte(s.csrf)) != 1 {
 			return &httpd.Error{Status: http.StatusForbidden, Message: "the header " + headerCSRF + " is missing or not that of the session"}
@@ -120,7 +126,7 @@ func (a *API) inSession(c echo.Context, next echo.HandlerFunc, s *session) error
 		defer stop()
 		c.SetRequest(r.WithContext(ctx))
 	}
-	return a.admit(c, next, &caller{kind: kindCookie, name: s.name, role: s.role, who: s.who, session: s})
+	return a.admit(c, next, who)
 }
 
 // errSessionEnded is the cause of a read that ended with its session.
@@ -219,8 +225,10 @@ func logInFailure(err error) error {
 		return &httpd.Error{Status: http.StatusForbidden, Message: "this user is disabled"}
 	case errors.Is(err, pbx.ErrCrowded):
 		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "too many log-ins at once, try again", RetryAfter: time.Second}
+	case errors.Is(err, pbx.ErrOffline), errors.Is(err, pbx.ErrUnknown):
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "Asterisk is not connected, which knows the passwords of phones: try again", Err: err}
 	}
-	return failure(err)
+	return err
 }
 
 func (a *API) logOut(c echo.Context) error {

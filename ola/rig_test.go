@@ -207,6 +207,8 @@ func (f *asterisk) handleQueues() {
 
 // rig is the chain from the manager's socket to the HTTP interfaces: this dialect's and, for what both see, that of coocenter.
 type rig struct {
+	users   *pbx.Users
+	notes   notes
 	t       *testing.T
 	fake    *asterisk
 	path    string // of the database
@@ -267,7 +269,8 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	if o.patience != nil {
 		r.api.sockets.limit = *o.patience
 	}
-	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log})
+	r.users = users
+	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log, Audit: r.notes.add})
 	r.must(err)
 	r.api.Mount(server)
 	coocenter.NewAPI(coocenter.APIOptions{

@@ -95,8 +95,8 @@ type Users struct {
 }
 
 // NewUsers makes the users ready before the database runs. The first time, the user admin is made: drawn is his password when the
-// options have none, to be shown once; "" every other time. A password in the options replaces the one that he has, and he may log in again
-// as administrator with it, whatever has become of him.
+// options have none, to be shown once; "" every other time. A password in the options that is not his replaces the one that he has, and
+// he may log in with it as administrator, whatever has become of him.
 func NewUsers(ctx context.Context, o UsersOptions) (u *Users, drawn string, err error) {
 	if err := o.Store.Migrate(ctx, "pbx users", userSchema); err != nil {
 		return nil, "", err

@@ -12,10 +12,13 @@ export class ApiError extends Error {
 }
 
 /** Who has logged in: {name, login, role, csrf, ...}; null = nobody, undefined = not known yet. */
-let session;
+let session, ended = false;
 const listeners = new Set();
 
 export const currentSession = () => session;
+
+/** Whether a session has ended by itself. */
+export const hasEnded = () => ended;
 
 /** Calls f when somebody has logged in or out; returns what ends that. */
 export function onSession(f) {
@@ -59,7 +62,10 @@ async function ask(method, path, body, signal) {
   try {
     return await request(method, path, body, signal);
   } catch (e) {
-    if (e.status === 401) setSession(null);
+    if (e.status === 401) {
+      ended = Boolean(session);
+      setSession(null);
+    }
     throw e;
   }
 }
@@ -88,5 +94,6 @@ export async function logIn(login, password) {
 /** Logs out. */
 export async function logOut() {
   await request("DELETE", "session");
+  ended = false;
   await resume();
 }

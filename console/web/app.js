@@ -1,5 +1,5 @@
 import { html, render, Component, useEffect, useState } from "./vendor/preact-htm.js";
-import { currentSession, logOut, may, onSession, resume } from "./api.js";
+import { currentSession, hasEnded, logOut, may, onSession, resume } from "./api.js";
 import { lang, onLang, setLang, t } from "./i18n.js";
 import { Failure } from "./ui.js";
 import { LogIn } from "./login.js";
@@ -19,6 +19,7 @@ const pages = [
   page("delivery", "admin"),
   page("users", "admin"),
   page("audit", "admin"),
+  page("account", "agent", { hidden: true }),
 ];
 
 /** Where the address leads: #/call/1795293624.0?x=y is {name: "call", args: ["1795293624.0"], query: {x: "y"}}. */
@@ -52,8 +53,8 @@ function Page({ page, route }) {
 
 function Content({ route }) {
   const page = pages.find((p) => p.name === route.name);
-  if (!page) return html`<p>${t("shell.missing")}</p>`;
-  return may(page.role) ? html`<${Page} page=${page} route=${route} />` : html`<p class="notice bad">${t("shell.forbidden")}</p>`;
+  if (page && may(page.role)) return html`<${Page} page=${page} route=${route} />`;
+  return html`<h1>${page ? t(`page.${page.name}`) : "dialbridge"}</h1><p class="notice bad">${t(page ? "shell.forbidden" : "shell.missing")}</p>`;
 }
 
 function Choice({ label, value, options, onChange }) {
@@ -79,7 +80,7 @@ function Head({ session, name }) {
     <a class="brand" href="#/">dialbridge</a>
     ${session && html`<${Menu} name=${name} />`}
     <div class="tools"><${Choices} />
-      ${session && html`<span class="who" title=${t(`role.${session.role}`)}>${session.name || t("shell.local")}</span>`}
+      ${session && html`<a class="who" href="#/account" title=${t(`role.${session.role}`)}>${session.name || t("shell.local")}</a>`}
       ${session?.kind === "cookie" && html`<button type="button" onClick=${logOut}>${t("shell.logout")}</button>`}
     </div></header>`;
 }
@@ -103,7 +104,7 @@ function App() {
   }, [session, route.name]);
   let content = html`<p class="quiet">${t("ui.loading")}</p>`;
   if (failed) content = html`<${Failure} error=${failed} retry=${start} />`;
-  else if (session === null || route.name === "login") content = html`<${LogIn} />`;
+  else if (session === null || route.name === "login") content = html`<${LogIn} ended=${hasEnded()} />`;
   else if (session && route.name !== "") content = html`<${Content} route=${route} />`;
   return html`<a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>${t("shell.skip")}</a>
     <${Head} session=${session} name=${route.name} />

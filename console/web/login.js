@@ -4,7 +4,7 @@ import { t } from "./i18n.js";
 import { Failure, Field } from "./ui.js";
 
 /** The form to log in by. */
-export function LogIn() {
+export function LogIn({ ended }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const name = useRef(), password = useRef();
@@ -25,6 +25,7 @@ export function LogIn() {
   }
   return html`<form class="card login" onSubmit=${submit}>
     <h1>${t("page.login")}</h1>
+    ${ended && html`<p class="notice warn" role="status">${t("login.ended")}</p>`}
     <${Field} label=${t("login.name")}><input ref=${name} name="login" autocomplete="username" required maxlength="128" /><//>
     <${Field} label=${t("login.password")}><input ref=${password} name="password" type="password" autocomplete="current-password" required /><//>
     <${Failure} error=${error} />
