@@ -69,6 +69,7 @@ func (t *Toolbar) Mount(s *httpd.Server) {
 	}
 	g.GET("/origins", t.origins)
 	g.POST("/status", t.status)
+	s.Reads(pathToolbar + "/status")
 }
 
 // page serves the page with a policy of its own: it is framed by the CRM, and may frame the screen pop.
@@ -134,7 +135,7 @@ func (t *Toolbar) status(c echo.Context) error {
 	}
 	answer.User, err = t.identify(c.Request().Context(), name, password)
 	if errors.Is(err, pbx.ErrPassword) {
-		t.failures.Fail(remote)
+		t.failures.FailLogIn(c)
 	}
 	if err != nil {
 		return toolbarFailure(err)

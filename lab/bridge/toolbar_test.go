@@ -1,10 +1,12 @@
 package bridge_test
 
 import (
+	"flag"
 	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +15,9 @@ import (
 	"github.com/dialbridge/dialbridge/lab/browser"
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
+
+// pictures is where the day leaves pictures of the toolbar for the documents; make pictures.
+var pictures = flag.String("pictures", "", "folder for pictures of the agent toolbar")
 
 // crm is the customer's web application: a page about a caller, and one that embeds the toolbar.
 func crm(t *testing.T, toolbar func() string) (url string) {
@@ -72,6 +77,24 @@ func (d *desk) signIn(exten, password, queues string) {
 	d.state("login")
 }
 
+// looks holds that axe-core finds no fault in what is shown, light and dark.
+func (d *desk) looks(name string) {
+	d.Helper()
+	for _, scheme := range []string{"dark", "light"} {
+		d.p.Prefer(scheme)
+		d.p.Accessible()
+		d.picture(name + "-" + scheme)
+	}
+}
+
+// picture leaves a picture of what is shown, where one is wanted.
+func (d *desk) picture(name string) {
+	d.Helper()
+	if *pictures != "" {
+		d.p.Screenshot(filepath.Join(*pictures, "toolbar-"+name+".png"))
+	}
+}
+
 // number types a number into a form and presses one of its buttons.
 func (d *desk) number(field, number, button string) {
 	d.Helper()
@@ -90,6 +113,13 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		colleague.Behave(phone.Behaviour{})
 		b.idle("805", "801")
 		d.p.Expect("401") // of the wrong password
+		d.p.Size(760, 340)
+		see := func(name string) {
+			if version == "22" { // it looks the same on all
+				d.looks(name)
+			}
+		}
+		see("signin")
 
 		d.p.Type("#username", "805")
 		d.p.Type("#password", "wrong")
@@ -109,11 +139,13 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		d.p.WaitText("#caller", "02150000071")
 		d.p.WaitText("#call-queue", "631")
 		d.p.WaitText("#call-called", "02188880031")
+		d.picture("ringing") // and no more: the queue does not wait
 		page := web.Popup(site + "/customer")
 		page.WaitText("#who", "02150000071 called 02188880031")
 		b.must(own.Answer(b.ctx))
 		d.p.WaitText("#call-state", "Talking")
 		d.p.WaitText("#call-time", "0:0")
+		see("talking")
 		b.hearsOf("the customer", customer, agentTone)
 
 		d.p.Click("#hold")
@@ -128,6 +160,7 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 
 		d.state("acw")
 		d.p.WaitText("#countdown", "s left")
+		see("acw")
 		d.p.Type("#reason", "lunch")
 		d.p.Click("#break")
 		d.state("unready")
@@ -149,6 +182,13 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		b.over(at801)
 		d.p.WaitGone("#call")
 
+		d.p.Size(360, 640)
+		see("narrow")
+		d.p.Until("a page that is no wider than its window", "document.documentElement.scrollWidth <= innerWidth")
+		d.p.Click("#language")
+		d.p.WaitText("#ready", "示闲")
+		see("chinese")
+		d.p.Click("#language")
 		d.p.Click("#signout")
 		d.p.Wait("#signin")
 		if got := b.queueInfo()["631"]; len(got) != 0 {

@@ -84,12 +84,12 @@ function Call({ state, off }) {
   const inbound = call.direction === "inbound";
   const title = !call.answered ? t(inbound ? "bar.incoming" : "bar.outgoing") : state.asking ? t("bar.asking", { number: state.asking }) : state.held ? t("bar.onHold") : t("bar.talking");
   return html`<section id="call" class=${`card call ${call.answered ? "" : "rings"}`} aria-label=${t("bar.call")}>
-    <h2 id="call-state" role="status">${title}</h2>
+    <h2><span id="call-state" role="status">${title}</span></h2>
     <p id="caller" class="caller">${call.number || t("bar.unknown")}</p>
     <dl>
       ${call.queue && html`<div><dt>${t("bar.queue")}</dt><dd id="call-queue">${call.queue}</dd></div>`}
       ${inbound && call.called && html`<div><dt>${t("bar.called")}</dt><dd id="call-called">${call.called}</dd></div>`}
-      ${state.talkingSince > 0 && html`<div><dt>${t("bar.since")}</dt><dd id="call-time" role="timer">${clock(performance.now() - state.talkingSince)}</dd></div>`}
+      ${state.talkingSince > 0 && html`<div><dt>${t("bar.since")}</dt><dd id="call-time">${clock(performance.now() - state.talkingSince)}</dd></div>`}
     </dl>
     ${state.blocked && html`<p class="notice warn" role="alert">${t("bar.blocked")}</p>`}
     ${state.popUrl && state.status && state.status.pop === "tab" && html`<p><a id="pop" href=${state.popUrl} target="dialbridge-pop" rel="opener" onClick=${() => agent.set({ blocked: false })}>${t("bar.pop")}</a></p>`}
