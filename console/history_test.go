@@ -254,7 +254,7 @@ func (r *rig) bulk(n, size int) {
 // TestExportIsBounded: an export many times as large as what it may hold in memory comes whole.
 func TestExportIsBounded(t *testing.T) {
 	r := newRig(t, 20)
-	const n, size = 2000, 50 << 10
+	const n, size = 800, 50 << 10
 	r.bulk(n, size)
 	server := httptest.NewServer(r.web)
 	defer server.Close()

@@ -241,6 +241,7 @@ func TestDeliveryPage(t *testing.T) {
 	p.Until("the event to be taken", `(() => { if (document.querySelector("dl").innerText.includes("Delivered")) return true; location.reload(); })()`)
 	p.Click("main a")
 	p.WaitText("main [role=status]", "6 shown")
+	p.WaitText("tbody tr th", "default") // it moves what is below it
 	p.Click(`[aria-label="Choose evt_3"]`)
 	p.WaitText("button", "Send 1 chosen again")
 	p.Click("main .buttons button")
