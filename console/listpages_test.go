@@ -66,9 +66,10 @@ func TestHistoryPage(t *testing.T) {
 	p.Click("main > button")
 	p.WaitText("[role=status]", "64 shown")
 	p.Type("[name=text]", "王小")
-	p.Click("[type=submit]")
+	p.Press("\r")
 	p.WaitText("[role=status]", "1 shown")
 	p.WaitText("tbody tr", "13800000001")
+	p.Until("the focus where it was", `document.activeElement.name === "text"`)
 	var link string
 	p.Eval(`document.querySelector("a[download]").href`, &link)
 	w := r.request(http.MethodGet, link, "")
@@ -82,6 +83,7 @@ func TestHistoryPage(t *testing.T) {
 	}
 	p.Eval("history.back()", nil)
 	p.WaitText("[role=status]", "50 shown")
+	p.Until("the form as it was", `document.querySelector("[name=text]").value === ""`)
 	p.Eval(`location.hash = "#/history?from=2026-11-20T10:00&direction=outbound"`, nil)
 	p.WaitText("[role=status]", "1 shown")
 	p.Until("the filter in the form", `document.querySelector("[name=from]").value === "2026-11-20T10:00" && document.querySelector("[name=direction]").value === "outbound"`)

@@ -52,19 +52,34 @@ export function ListEnd({ list }) {
 export const Table = ({ caption, children }) => html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
   <table><caption>${caption}</caption>${children}</table></div>`;
 
-/** Puts what a form holds behind the page's address, where it can be gone back to and passed on; what is there already is asked for again by reload. */
-export const toAddress = (page, reload) => (event) => {
-  event.preventDefault();
-  const next = `#/${withQuery(page, Object.fromEntries(new FormData(event.currentTarget)))}`;
-  if (next === location.hash) reload();
-  else location.hash = next;
-};
+/**
+ * A form whose fields stand behind the page's address, where they can be gone back to and passed on; what is there already is asked for again by reload. The
+ * fields have their values as defaultValue and defaultSelected: another address sets them anew and leaves the focus where it is.
+ */
+export function SearchForm({ page, query, reload, children }) {
+  const form = useRef();
+  useEffect(() => form.current.reset(), [JSON.stringify(query)]);
+  const search = (event) => {
+    event.preventDefault();
+    const next = `#/${withQuery(page, Object.fromEntries(new FormData(form.current)))}`;
+    if (next === location.hash) reload();
+    else location.hash = next;
+  };
+  return html`<form ref=${form} class="bar card" role="search" onSubmit=${search}>${children}</form>`;
+}
+
+/** A list to choose one of: options are pairs of value and text; `any` is the text for none of them. */
+export const Choice = ({ name, value, options, any }) => html`<select name=${name}>${any && html`<option value="">${any}</option>`}
+  ${options.map(([v, text]) => html`<option key=${v} value=${v} defaultSelected=${v === value}>${text}</option>`)}</select>`;
 
 /** A time as the PBX's clock showed it, whatever the zone of who looks: "2026-11-21 23:04:05"; "" for none. */
 export const clock = (iso) => (iso || "").slice(0, 19).replace("T", " ");
 
 /** What a field for a date, with or without a time, holds, for the daemon: on the PBX's clock. */
-export const moment = (value) => (value ? `${value.replace("T", " ")}${["", " 00:00:00", ":00"][value.length === 10 ? 1 : value.length === 16 ? 2 : 0]}` : "");
+export const moment = (value) => value && value.replace("T", " ") + ({ [date]: " 00:00:00", [minute]: ":00" }[value.length] ?? "");
+
+const date = "2026-11-21".length;
+const minute = "2026-11-21T23:04".length;
 
 /** Asks before something is done, and says what went wrong. `act` returns a promise. */
 export function Confirm({ title, text, action, danger, act, onClose }) {

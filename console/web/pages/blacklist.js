@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { send } from "../api.js";
 import { addTexts, t } from "../i18n.js";
 import { Failure, Field } from "../ui.js";
-import { Confirm, ListEnd, Table, clock, toAddress, useList, withQuery } from "../list.js";
+import { Choice, Confirm, ListEnd, SearchForm, Table, clock, useList, withQuery } from "../list.js";
 
 export const title = "page.blacklist";
 
@@ -27,11 +27,7 @@ addTexts({
   },
 });
 
-const ways = ["inbound", "outbound", "both"];
-
-/** Several options to choose one of. */
-const Ways = ({ any, value }) => html`<select name="direction">${any && html`<option value="">${t("black.any")}</option>`}
-  ${ways.map((w) => html`<option value=${w} selected=${w === value}>${t(`black.${w}`)}</option>`)}</select>`;
+const Ways = ({ any, value }) => html`<${Choice} name="direction" value=${value} any=${any} options=${["inbound", "outbound", "both"].map((w) => [w, t(`black.${w}`)])} />`;
 
 function Add({ onDone }) {
   const [state, set] = useState({});
@@ -77,10 +73,10 @@ export default function BlackList({ query }) {
   return html`<h1>${t(title)}</h1>
     <${Add} onDone=${(text) => { tell(text); list.reload(); }} />
     <div role="status">${done && html`<p class="notice good">${done}</p>`}</div>
-    <form class="bar" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("blacklist", list.reload)}>
+    <${SearchForm} page="blacklist" query=${query} reload=${list.reload}>
       <${Field} label=${t("black.text")}><input name="text" type="search" defaultValue=${query.text ?? ""} maxlength="100" /><//>
-      <${Field} label=${t("black.direction")}><${Ways} any value=${query.direction} /><//>
-      <button type="submit">${t("ui.search")}</button></form>
+      <${Field} label=${t("black.direction")}><${Ways} any=${t("black.any")} value=${query.direction} /><//>
+      <button type="submit">${t("ui.search")}</button><//>
     <${State} data=${list.data} />
     ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${th("number")}${th("direction")}${th("note")}${th("created")}${th("action")}</tr></thead>

@@ -3,7 +3,7 @@
 import { html, useMemo } from "../vendor/preact-htm.js";
 import { addTexts, lang, t } from "../i18n.js";
 import { Failure, Field, span, useLoad } from "../ui.js";
-import { Table, clock, moment, toAddress, withQuery } from "../list.js";
+import { SearchForm, Table, clock, moment, withQuery } from "../list.js";
 import { Chart } from "../chart.js";
 
 export const title = "page.charts";
@@ -96,10 +96,10 @@ export default function Charts({ query }) {
   const { data, error, loading, reload } = useLoad(withQuery("stats", { from: moment(from), to: to && moment(dayAfter(to)), queue }));
   const date = (name) => html`<${Field} label=${t(`charts.${name}`)}><input type="date" name=${name} defaultValue=${query[name] ?? ""} /><//>`;
   return html`<h1>${t(title)}</h1>
-    <form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress("charts", reload)}>
+    <${SearchForm} page="charts" query=${query} reload=${reload}>
       ${date("from")}${date("to")}
       <${Field} label=${t("charts.queue")}><input name="queue" defaultValue=${queue ?? ""} maxlength="80" /><//>
-      <button class="primary" type="submit">${t("charts.show")}</button></form>
+      <button class="primary" type="submit">${t("charts.show")}</button><//>
     <${Failure} error=${error} retry=${reload} />
     ${loading && html`<p class="quiet" role="status">${t("ui.loading")}</p>`}
     ${data && !error && !loading && html`<${Content} data=${data} />`}`;

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, may, send } from "../api.js";
 import { addTexts, t } from "../i18n.js";
 import { Failure, Field, span, useLoad, when } from "../ui.js";
-import { Confirm, ListEnd, Table, toAddress, useList, withQuery } from "../list.js";
+import { Choice, Confirm, ListEnd, SearchForm, Table, useList, withQuery } from "../list.js";
 
 export const title = "page.delivery";
 
@@ -106,12 +106,12 @@ function Receivers({ status, tell }) {
 
 function Filter({ query, receivers, reload }) {
   const input = (name, type = "text") => html`<${Field} label=${t(`out.${name}`)}><input name=${name} type=${type} defaultValue=${query[name] ?? ""} maxlength="200" /><//>`;
-  const choice = (name, options) => html`<${Field} label=${t(`out.${name}`)}><select name=${name}><option value="">${t("out.any")}</option>
-    ${options.map(([value, text]) => html`<option value=${value} selected=${query[name] === value}>${text}</option>`)}</select><//>`;
-  return html`<form class="bar card" role="search" key=${`${JSON.stringify(query)} ${receivers}`} onSubmit=${toAddress("delivery", reload)}>
+  const choice = (name, options) => html`<${Field} label=${t(`out.${name}`)}>
+    <${Choice} name=${name} value=${query[name]} any=${t("out.any")} options=${options} /><//>`;
+  return html`<${SearchForm} page="delivery" query=${query} reload=${reload}>
     ${choice("receiver", receivers.map((r) => [r, r]))}${choice("state", ["pending", "delivered", "dead", "expired", "dropped"].map((s) => [s, t(`state.${s}`)]))}
     ${input("event")}${input("call")}${input("from", "datetime-local")}${input("until", "datetime-local")}
-    <button class="primary" type="submit">${t("ui.search")}</button></form>`;
+    <button class="primary" type="submit">${t("ui.search")}</button><//>`;
 }
 
 /** A date and a time of this browser's clock, for the daemon. */

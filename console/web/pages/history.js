@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 import { urlOf } from "../api.js";
 import { addTexts, t } from "../i18n.js";
 import { Field, span } from "../ui.js";
-import { ListEnd, Table, clock, moment, toAddress, useList, withQuery } from "../list.js";
+import { Choice, ListEnd, SearchForm, Table, clock, moment, useList, withQuery } from "../list.js";
 
 export const title = "page.history";
 
@@ -32,18 +32,16 @@ addTexts({
 /** The filter of the address as the daemon takes it. */
 export const asked = ({ from, to, ...query }) => ({ ...query, from: moment(from), to: moment(to) });
 
-/** The form that filters calls. It is made anew when the address changes. */
+/** The form that filters calls. */
 export function CallForm({ page, query, reload, children }) {
   const input = (name, type = "text") => html`<${Field} label=${t(`calls.${name}`)}>
     <input name=${name} type=${type} defaultValue=${query[name] ?? ""} maxlength=${name === "text" ? 100 : 80} /><//>`;
-  const choice = (name, options) => html`<${Field} label=${t(`calls.${name}`)}><select name=${name}>
-    <option value="">${t("calls.any")}</option>
-    ${options.map(([value, text]) => html`<option value=${value} selected=${query[name] === value}>${text}</option>`)}</select><//>`;
-  return html`<form class="bar card" role="search" key=${JSON.stringify(query)} onSubmit=${toAddress(page, reload)}>
+  const choice = (name, options) => html`<${Field} label=${t(`calls.${name}`)}><${Choice} name=${name} value=${query[name]} any=${t("calls.any")} options=${options} /><//>`;
+  return html`<${SearchForm} page=${page} query=${query} reload=${reload}>
     ${input("text", "search")}${input("from", "datetime-local")}${input("to", "datetime-local")}${input("extension")}${input("queue")}
     ${choice("direction", ["inbound", "outbound", "internal"].map((d) => [d, t(`direction.${d}`)]))}
     ${choice("answered", [["yes", t("ui.yes")], ["no", t("ui.no")]])}
-    <button class="primary" type="submit">${t("ui.search")}</button>${children}</form>`;
+    <button class="primary" type="submit">${t("ui.search")}</button>${children}<//>`;
 }
 
 /** A number with its name. */
