@@ -96,7 +96,6 @@ func (a *API) liveFeed(c echo.Context) error {
 	control := http.NewResponseController(c.Response())
 	r := &reader{fresh: true, wake: make(chan struct{}, 1)}
 	r.cut = func(in time.Duration) { _ = control.SetWriteDeadline(time.Now().Add(in)) } // where it cannot be set, the server's own limit holds
-	_ = control.SetReadDeadline(time.Time{})                                            // that of the request, which would end the feed
 	if err := a.live.enter(r); err != nil {
 		return err
 	}
