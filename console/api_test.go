@@ -287,8 +287,9 @@ func TestWhoMayAsk(t *testing.T) {
 		{[]string{"Authorization", "good", "From", "192.0.2.1:4000", "Host", "pbx.example"}, 200},
 		{nil, 401},
 		{nil, 401}, // a page that has not logged in yet is no attempt
-		{[]string{"Authorization", "bad"}, 401},
-		{[]string{"Authorization", "bad"}, 401},
+		{[]string{"Authorization", "Basic YW5uOnNlY3JldA=="}, 401}, // of a proxy
+		{[]string{"Authorization", "Basic 0123456789abcdef0123456789abcdef"}, 401},
+		{[]string{"Authentication", "bad"}, 401},
 		{[]string{"Authorization", "bad"}, 401},
 		{[]string{"Authorization", "good"}, 429},
 	} {

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"crypto/md5" //nolint:gosec // the length of the token, which is one by contract
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -70,7 +71,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 		r, remote := c.Request(), httpd.Remote(c.Request())
 		access := *a.access.Load()
-		if access != nil && r.Header.Get(echo.HeaderAuthorization) != "" {
+		if access != nil && sendsToken(r.Header) {
 			if wait, blocked := a.failures.Blocked(remote); blocked {
 				return httpd.TooMany(wait)
 			}
@@ -97,6 +98,14 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return unauthorized()
 	}
+}
+
+// sendsToken reports whether a request is meant to be known by the token of the day. What a proxy asks people for (Basic) is not that, though
+// some programs write the word before the token.
+func sendsToken(h http.Header) bool {
+	given := cmp.Or(h.Get(echo.HeaderAuthorization), h.Get("Authentication"))
+	scheme, rest, _ := strings.Cut(given, " ")
+	return given != "" && (!strings.EqualFold(scheme, "Basic") || len(strings.TrimSpace(rest)) == 2*md5.Size)
 }
 
 func unauthorized() error {

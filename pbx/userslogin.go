@@ -47,12 +47,6 @@ func digitsOnly(text string) bool {
 // and the database.
 func (u *Users) Authenticate(ctx context.Context, login, password string) (User, error) {
 	began := time.Now()
-	select {
-	case u.line <- struct{}{}:
-		defer func() { <-u.line }()
-	default:
-		return User{}, ErrCrowded
-	}
 	if err := u.lock.try(login); err != nil {
 		return User{}, err
 	}
@@ -68,6 +62,12 @@ func (u *Users) Authenticate(ctx context.Context, login, password string) (User,
 
 // check compares one password at a time.
 func (u *Users) check(ctx context.Context, login, password string) (User, error) {
+	select {
+	case u.line <- struct{}{}:
+		defer func() { <-u.line }()
+	default:
+		return User{}, ErrCrowded
+	}
 	select {
 	case u.turn <- struct{}{}:
 		defer func() { <-u.turn }()

@@ -18,11 +18,14 @@ function load() {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** From how many places on the points of a line would hide it. */
+const crowded = 48;
+
 /** How a series is drawn: colour of style.css, and a shape, so that no colour need be told from another. */
 const shapes = {
   bars: (uPlot, s) => ({ fill: colour(s.colour), width: 0, paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } }),
-  line: () => ({ width: 2, points: { show: true, size: 6 } }),
-  dashes: () => ({ width: 2, dash: [6, 4], points: { show: true, size: 8 } }),
+  line: (uPlot, s) => ({ width: 2, points: { show: s.values.length <= crowded, size: 6 } }),
+  dashes: (uPlot, s) => ({ width: 2, dash: [6, 4], points: { show: s.values.length <= crowded, size: 8 } }),
 };
 
 function draw(uPlot, box, { names, series, height }) {

@@ -2,10 +2,10 @@
 
 import { html, useEffect, useState, useCallback, useRef } from "./vendor/preact-htm.js";
 import { get } from "./api.js";
-import { t, locale } from "./i18n.js";
+import { locale, said, t } from "./i18n.js";
 
 /** What went wrong, in words. */
-export const wording = (error) => (error.status === 0 ? t("ui.offline") : error.message || String(error));
+export const wording = (error) => (error.status === 0 ? t("ui.offline") : said(error.message) || String(error));
 
 /** Asks for a path when it changes, and again by reload(). While it loads, the data of before is kept. */
 export function useLoad(path) {

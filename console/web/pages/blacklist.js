@@ -24,6 +24,8 @@ addTexts({
     "black.added": "{number} 已加入黑名单。", "black.removed": "{number} 已移出黑名单。", "black.all": "共 {n} 个号码",
     "black.pending": "Asterisk 尚未接受 {n} 处改动，拨号方案仍按旧名单执行。", "black.trouble": "无法查询 Asterisk：{why}。",
     "black.compared": "与 Asterisk 核对于 {at}", "black.action": "操作",
+    "error.number: must be 1 to 32 of the characters 0-9 + * #": "号码须为 1 至 32 个字符：0-9、+、*、#", "error.there is none": "该号码不在名单中",
+    "error.note: must be UTF-8 of at most 255 characters without control characters": "备注最多 255 个字符", "error.the database is full, nothing was done": "数据库已满，未作改动",
   },
 });
 

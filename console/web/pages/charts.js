@@ -26,6 +26,7 @@ addTexts({
     "charts.kept": "保存的最早通话始于 {oldest}，此前的情况未知。", "charts.some": "图中为通话最多的 {n} 位坐席，表格列出全部。",
     "charts.more": "坐席超过 1000 位，其余未列出。", "charts.describe": "{title}：{calls} 个通话，接听 {answered}，放弃 {abandoned}。具体数字见下表。",
     "charts.describeAgents": "{title}，{n} 位坐席。具体数字见下表。", "charts.empty": "此时间段内没有通话。",
+    "error.to: is not after from": "结束日期早于开始日期", "error.to: is more than 31 days after from": "时间段不能超过 31 天",
   },
 });
 

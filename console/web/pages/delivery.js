@@ -38,6 +38,8 @@ addTexts({
     "out.try": "次序", "out.took": "耗时", "out.also": "另发往", "out.status": "状态码", "out.none": "无", "out.what": "情况",
     "out.gaps": "可能有事件永久丢失：{n} 处缺口。", "out.gap": "至 {until}：{reason}", "out.gapSince": "{since} 至 {until}：{reason}", "out.file": "文件已用 {used} / {all} MiB。",
     "out.mixed": "所选事件属于多个接收方，请只选其中一个。",
+    "error.no receiver is configured: [general] URL is empty": "未配置接收方：[general] URL 为空", "error.no such receiver is configured": "没有配置这个接收方",
+    "error.no such event": "没有这个事件",
   },
 });
 

@@ -26,6 +26,7 @@ addTexts({
     "direction.inbound": "呼入", "direction.outbound": "呼出", "direction.internal": "内部", "direction.both": "双向",
     "outcome.yes": "已接听", "outcome.no": "未接听", "outcome.nobody": "队列无人", "outcome.gave-up": "主动放弃",
     "outcome.unanswered": "坐席未接", "outcome.unassigned": "无空闲坐席", "outcome.lost": "未见结束",
+    "error.to is before from": "结束时间早于开始时间", "error.extension: not an extension number": "不是分机号",
   },
 });
 
