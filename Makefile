@@ -25,7 +25,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load pictures lab clean check need-build need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,11 @@ soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and aga
 
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
 	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
+
+pictures: need-test ## make the pictures of the toolbar for the documents anew
+	@scripts/need.sh pictures
+	mkdir -p docs/img
+	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img
 
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab

@@ -149,7 +149,7 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 }
 
 func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
-	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Origins: cfg.Toolbar.Origins}
+	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Answer: cfg.Toolbar.Answer, Origins: cfg.Toolbar.Origins}
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,

@@ -1,7 +1,8 @@
 package console
 
 import (
-	"context"
+	"cmp"
+	_ "embed" // for the document
 	"errors"
 	"net/http"
 	"net/url"
@@ -21,11 +22,17 @@ const (
 	dirToolbar  = "web/toolbar/"
 )
 
+// toolbarAPI is the toolbar's part of the OpenAPI document.
+//
+//go:embed toolbar.json
+var toolbarAPI []byte
+
 // ToolbarSettings are what an administrator chooses. The zero value pops nothing up and lets pages of the daemon's own address embed the
 // toolbar alone.
 type ToolbarSettings struct {
 	PopURL   string   // screen pop with {caller} {called} {uniqueid}, "" = none; may hold a secret of the CRM
 	PopFrame bool     // in a frame of the toolbar, else in a tab
+	Answer   bool     // phones pick up when they are asked to: there is a button for it
 	Origins  []string // of pages that may embed the toolbar and steer it, as browsers write them: https://crm.example
 }
 
@@ -70,6 +77,7 @@ func (t *Toolbar) Mount(s *httpd.Server) {
 	g.GET("/origins", t.origins)
 	g.POST("/status", t.status)
 	s.Reads(pathToolbar + "/status")
+	s.Describe(toolbarAPI)
 }
 
 // page serves the page with a policy of its own: it is framed by the CRM, and may frame the screen pop.
@@ -104,6 +112,7 @@ type toolbarStatus struct {
 	User        bool            `json:"user"`      // may listen to others
 	PopURL      string          `json:"pop_url"`
 	Pop         string          `json:"pop"` // "tab" or "frame"
+	Answer      bool            `json:"answer"`
 	Queues      []pbx.QueueName `json:"queues"`
 	AfterCallMS int64           `json:"after_call_ms"` // left of the after-call work, 0 for none
 	TalkingMS   int64           `json:"talking_ms"`    // since the two were connected, 0 for no call
@@ -129,37 +138,33 @@ func (t *Toolbar) status(c echo.Context) error {
 		return err
 	}
 	settings := t.settings.Load()
-	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL}
+	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL, Answer: settings.Answer}
 	if settings.PopFrame {
 		answer.Pop = "frame"
 	}
-	answer.User, err = t.identify(c.Request().Context(), name, password)
+	id, err := t.users.Identify(c.Request().Context(), t.sw, name, password)
+	if wait, blocked := t.failures.Blocked(remote); blocked {
+		return httpd.TooMany(wait)
+	}
 	if errors.Is(err, pbx.ErrPassword) {
 		t.failures.FailLogIn(c)
 	}
 	if err != nil {
-		return toolbarFailure(err)
+		return logInFailure(err)
 	}
-	answer.Extension = pbx.Exten(name)
+	httpd.Actor(c, cmp.Or(id.User.Login, string(id.Exten)))
+	answer.Extension, answer.User = id.Exten, id.Exten == ""
 	if answer.User {
 		answer.Extension = pbx.Exten(p.Get("extn"))
 	}
-	if err := t.fill(&answer); err != nil {
-		return toolbarFailure(err)
+	err = t.fill(&answer)
+	if errors.Is(err, pbx.ErrNotFound) {
+		return &httpd.Error{Status: http.StatusNotFound, Message: "no such extension", Err: err}
+	}
+	if err != nil {
+		return logInFailure(err)
 	}
 	return c.JSON(http.StatusOK, answer)
-}
-
-// identify tells whether a right log-in is that of a user; else it is an extension's.
-func (t *Toolbar) identify(ctx context.Context, name, password string) (user bool, err error) {
-	if _, err := t.sw.Extension(pbx.Exten(name)); !errors.Is(err, pbx.ErrNotFound) {
-		if err != nil {
-			return false, err
-		}
-		return false, t.sw.CheckSecret(ctx, pbx.Exten(name), password)
-	}
-	_, err = t.users.Authenticate(ctx, name, password)
-	return true, err
 }
 
 // fill asks the switch for what it knows of the extension.
@@ -186,24 +191,4 @@ func (t *Toolbar) fill(answer *toolbarStatus) error {
 		answer.TalkingMS = max(1, time.Since(since).Milliseconds())
 	}
 	return nil
-}
-
-// toolbarFailure gives an error of the core its status.
-func toolbarFailure(err error) error {
-	answer := &httpd.Error{Err: err}
-	switch {
-	case errors.Is(err, pbx.ErrPassword):
-		answer.Status, answer.Message = http.StatusUnauthorized, "login or password is wrong"
-	case errors.Is(err, pbx.ErrDisabled):
-		answer.Status, answer.Message = http.StatusForbidden, "the user is disabled"
-	case errors.Is(err, pbx.ErrNotFound):
-		answer.Status, answer.Message = http.StatusNotFound, "no such extension"
-	case errors.Is(err, pbx.ErrOffline):
-		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "Asterisk is not connected, try again", time.Second
-	case errors.Is(err, pbx.ErrCrowded):
-		answer.Status, answer.Message, answer.RetryAfter = http.StatusServiceUnavailable, "too many log-ins at once, try again", time.Second
-	default:
-		return err
-	}
-	return answer
 }

@@ -3,6 +3,7 @@
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and
 #                   Chromium for the pages of the console
+#   need.sh pictures  a font for Chinese
 #   need.sh npm     npm, for what tests take from its registry
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
@@ -18,6 +19,7 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
+[ "${1:-build}" != pictures ] || want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei
 [ "${1:-build}" != npm ] || want npm npm
 [ "${1:-build}" != test ] || { want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; }
 

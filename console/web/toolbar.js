@@ -78,6 +78,7 @@
     ready: function () { return command("ready"); },
     break: function (reason) { return command("break", { reason: reason }); },
     dial: function (number, remark) { return command("dial", { number: number, remark: remark }); },
+    answer: function () { return command("answer"); },
     hangup: function () { return command("hangup"); },
     hold: function () { return command("hold"); },
     unhold: function () { return command("unhold"); },

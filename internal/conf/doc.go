@@ -142,6 +142,7 @@ type OLA struct {
 // Toolbar is the section [toolbar].
 type Toolbar struct {
 	Pop     string   // "tab" or "frame": where pop_url of [general] is opened
+	Answer  bool     // answer: phones pick up when they are asked to
 	Origins []string // of pages that may embed the agent toolbar, as browsers write them; none = those of the daemon itself alone
 }
 

@@ -112,6 +112,7 @@ func (c *Config) serverKeys() []key {
 	h, l, b := &c.HTTP, &c.Log, &c.Toolbar
 	return []key{
 		{"toolbar", "pop", "tab", false, choice{&b.Pop, []string{"tab", "frame"}}},
+		{"toolbar", "answer", "no", false, yesNo{&b.Answer}},
 		{"toolbar", "origins", "", false, origins{&b.Origins}},
 		{"http", "tls_port", "off", true, optionalPort{&h.TLS, &h.TLSPort}},
 		{"http", "tls_cert", "", false, path{&h.TLSCert, true}},

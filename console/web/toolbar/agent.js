@@ -170,6 +170,7 @@ export class Agent {
   ready() { return this.command(() => this.ola.go_ready()); }
   pause(reason) { return this.command(() => this.ola.go_break(reason)); }
   dial(number, remark) { return this.command(() => this.ola.dial(number, remark)); }
+  answer() { return this.command(() => this.ola.send({ action: "api", cmd: "answer", args: { extn: this.state.extension } })); }
   hangup() { return this.command(() => this.ola.hangup()); }
   transfer(number) { return this.command(() => this.ola.transfer(number)); }
   take(uuid) { return this.command(() => this.ola.take_call(uuid)); }

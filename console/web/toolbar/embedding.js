@@ -7,6 +7,7 @@ const commands = {
   ready: (agent) => agent.ready(),
   break: (agent, m) => agent.pause(text(m.reason)),
   dial: (agent, m) => agent.dial(text(m.number), text(m.remark)),
+  answer: (agent) => agent.answer(),
   hangup: (agent) => agent.hangup(),
   hold: (agent) => agent.hold(),
   unhold: (agent) => agent.unhold(),

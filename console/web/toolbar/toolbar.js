@@ -81,7 +81,7 @@ function Call({ state, off }) {
   const { call } = state;
   useSeconds(Boolean(call && state.talkingSince));
   if (!call) return null;
-  const inbound = call.direction === "inbound";
+  const inbound = call.direction === "inbound", canAnswer = inbound && state.status && state.status.answer;
   const title = !call.answered ? t(inbound ? "bar.incoming" : "bar.outgoing") : state.asking ? t("bar.asking", { number: state.asking }) : state.held ? t("bar.onHold") : t("bar.talking");
   return html`<section id="call" class=${`card call ${call.answered ? "" : "rings"}`} aria-label=${t("bar.call")}>
     <h2><span id="call-state" role="status">${title}</span></h2>
@@ -93,8 +93,9 @@ function Call({ state, off }) {
     </dl>
     ${state.blocked && html`<p class="notice warn" role="alert">${t("bar.blocked")}</p>`}
     ${state.popUrl && state.status && state.status.pop === "tab" && html`<p><a id="pop" href=${state.popUrl} target="dialbridge-pop" rel="opener" onClick=${() => agent.set({ blocked: false })}>${t("bar.pop")}</a></p>`}
-    ${inbound && !call.answered && html`<p class="quiet">${t("bar.atPhone")}</p>`}
+    ${inbound && !call.answered && !canAnswer && html`<p class="quiet">${t("bar.atPhone")}</p>`}
     <div class="line">
+      ${!call.answered && canAnswer && html`<button id="answer" class="primary" disabled=${off} onClick=${() => agent.answer()}>${t("bar.answer")}</button>`}
       <button id="hangup" class="danger" disabled=${off} onClick=${() => agent.hangup()}>${t("bar.hangup")}</button>
       ${call.answered && state.held !== true && html`<button id="hold" disabled=${off} onClick=${() => agent.hold()}>${t("bar.hold")}</button>`}
       ${call.answered && state.held !== false && html`<button id="unhold" disabled=${off} onClick=${() => agent.unhold()}>${t("bar.unhold")}</button>`}
