@@ -42,6 +42,7 @@ type floor struct {
 
 	mu     sync.Mutex
 	queues []ami.Message // as QueueStatus tells them
+	phones int           // so many from 801 on
 }
 
 // channelEvent is an event about one channel of a call that has come over the trunk, or of the agent who is rung for it.
@@ -58,12 +59,21 @@ func channelEvent(event, name, id, state string, more ...string) ami.Message {
 
 func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	t.Helper()
-	f := &floor{t: t, fake: amitest.Start(t), limit: limits}
+	f := &floor{t: t, fake: amitest.Start(t), limit: limits, phones: 2}
+	if prepare == nil {
+		prepare = func(*floor) {}
+	}
 	log := slog.New(slog.NewTextHandler(&f.log, nil))
 	list := func(action string, items ...ami.Message) {
 		f.fake.Handle(action, func(s *amitest.Session, a ami.Action) { s.List(a, "will follow", items, action+"Complete") })
 	}
-	list("PJSIPShowEndpoints", amitest.NewEvent("EndpointList", "ObjectName", "801"), amitest.NewEvent("EndpointList", "ObjectName", "802"))
+	f.fake.Handle("PJSIPShowEndpoints", func(s *amitest.Session, a ami.Action) {
+		var items []ami.Message
+		for n := range f.phones {
+			items = append(items, amitest.NewEvent("EndpointList", "ObjectName", fmt.Sprint(801+n)))
+		}
+		s.List(a, "will follow", items, "EndpointListComplete")
+	})
 	list("ExtensionStateList")
 	list("DeviceStateList", amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/801", "State", "NOT_INUSE"),
 		amitest.NewEvent("DeviceStateChange", "Device", "PJSIP/802", "State", "NOT_INUSE"))
@@ -94,7 +104,7 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	o.Want = pbx.Wanted
 	client := ami.New(o)
 	f.sw, err = pbx.New(ctx, pbx.Options{Client: client, Store: db, Logger: log, Rules: pbx.Rules{
-		Extensions: regexp.MustCompile(`^8[0-9]{2}$`), InboundContexts: regexp.MustCompile(`^from-trunk`), Allow: regexp.MustCompile(`^[0-9]+$`), Location: time.UTC,
+		Extensions: regexp.MustCompile(`^[0-9]{3,4}$`), InboundContexts: regexp.MustCompile(`^from-trunk`), Allow: regexp.MustCompile(`^[0-9]+$`), Location: time.UTC,
 	}})
 	must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
@@ -109,9 +119,7 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 		Recordings: Recordings{Directory: t.TempDir(), AsteriskDirectory: "/monitor"},
 	})
 	f.api.live.pace.round, f.api.live.pace.receivers = 20*time.Millisecond, 20*time.Millisecond
-	if prepare != nil {
-		prepare(f)
-	}
+	prepare(f)
 	server, err := httpd.New(httpd.Options{
 		Address: "127.0.0.1:0", Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Limits: limits, Logger: log,
 	})
@@ -119,7 +127,6 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 	f.api.Mount(server)
 	must(server.Listen(ctx))
 	f.url = "http://" + server.Addr().String() + Prefix
-	var parts sync.WaitGroup
 	var ends []func()
 	for _, run := range []func(context.Context) error{f.api.Run, server.Run, client.Run, f.sw.Run, db.Run} {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -132,7 +139,6 @@ func newFloor(t *testing.T, limits httpd.Limits, prepare func(*floor)) *floor {
 		for _, end := range ends {
 			end()
 		}
-		parts.Wait()
 		must(db.Close())
 	})
 	probe.Until(t, &f.log, "the picture", func() bool { return f.sw.Status().Complete })
@@ -168,7 +174,7 @@ func (f *floor) open(header ...string) *watcher {
 		req.Header.Set(header[i], header[i+1])
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := transport.RoundTrip(req)
+	answer, err := transport.RoundTrip(req) //nolint:bodyclose // closed by the clean-up
 	if err != nil {
 		cancel()
 		f.t.Fatal(err)
@@ -390,7 +396,7 @@ func TestLiveFeedWithoutAsterisk(t *testing.T) {
 func TestSlowReaderIsCutOff(t *testing.T) {
 	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.live.pace.unsent, f.api.live.pace.frames = 64<<10, 1<<20 })
 	address := strings.TrimPrefix(strings.TrimSuffix(f.url, Prefix), "http://")
-	conn, err := net.Dial("tcp", address)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,12 +438,12 @@ func TestLiveFeedOutlivesTheLimits(t *testing.T) {
 }
 
 // ask makes one request to the console, and returns the answer with its body.
-func (f *floor) ask(method, path, body string, header ...string) (*http.Response, string) {
+func (f *floor) ask(method, path, body string, header ...string) (reply, string) {
 	f.t.Helper()
 	return f.askAt(f.url, method, path, body, header...)
 }
 
-func (f *floor) askAt(base, method, path, body string, header ...string) (*http.Response, string) {
+func (f *floor) askAt(base, method, path, body string, header ...string) (reply, string) {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), method, base+path, strings.NewReader(body))
 	if err != nil {
@@ -456,7 +462,15 @@ func (f *floor) askAt(base, method, path, body string, header ...string) (*http.
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return answer, string(text)
+	return reply{answer.Status, answer.StatusCode, answer.Header, answer.Cookies()}, string(text)
+}
+
+// reply is an answer without its body.
+type reply struct {
+	Status     string
+	StatusCode int
+	Header     http.Header
+	Cookies    []*http.Cookie
 }
 
 func (w *watcher) bye(reason string) {
@@ -475,10 +489,10 @@ func TestLiveFeedEnds(t *testing.T) {
 	here := f.open()
 	here.snapshot()
 	login, _ := f.ask(http.MethodPost, "/session", `{"login":"admin","password":"`+adminPassword+`"}`)
-	if login.StatusCode != http.StatusOK || len(login.Cookies()) != 1 {
+	if login.StatusCode != http.StatusOK || len(login.Cookies) != 1 {
 		t.Fatalf("%s", login.Status)
 	}
-	cookie := login.Cookies()[0].Name + "=" + login.Cookies()[0].Value
+	cookie := login.Cookies[0].Name + "=" + login.Cookies[0].Value
 	page := f.open("Cookie", cookie)
 	page.snapshot()
 	if refused, text := f.ask(http.MethodGet, "/live", ""); refused.StatusCode != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {

@@ -1,19 +1,29 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/lab/browser"
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
-// site serves the console for a browser, to which a key is needed: it must log in.
-func (r *rig) site() string {
+// site serves the console for a browser, to which a key is needed: it must log in. It tells seen, where there is one, of each request.
+func (r *rig) site(seen ...func(*http.Request)) string {
 	r.t.Helper()
 	r.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "good" })
-	server := httptest.NewServer(r.web)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		for _, f := range seen {
+			f(req)
+		}
+		r.web.ServeHTTP(w, req)
+	}))
 	r.t.Cleanup(server.Close)
 	return server.URL + pathWeb + "/"
 }
@@ -63,6 +73,8 @@ func TestPagesInABrowser(t *testing.T) {
 	p.WaitText("[role=alert]", "用户名或密码错误")
 	p.Select("header label:nth-of-type(1) select", "en")
 	logInAs(p, "admin", adminPassword)
+	p.WaitText("h1", "Wallboard")
+	p.Eval("location.hash = '#/users'", nil)
 	p.WaitText("h1", "Users")
 	p.WaitText("tbody th", "admin")
 	looks(t, p)
@@ -117,6 +129,65 @@ func TestPagesInABrowser(t *testing.T) {
 	p.Eval("import(new URL('./api.js', location.href)).then(m => m.get('session').catch(() => {}))", nil)
 	p.WaitText("[role=status]", "Your session has ended.")
 	p.Accessible()
+}
+
+// TestAnotherSiteInTheSameBrowser: while somebody is logged in, a page of another site can neither order anything in his name, nor log him in as
+// somebody else, nor show the console in a frame.
+func TestAnotherSiteInTheSameBrowser(t *testing.T) {
+	r := newRig(t, 100)
+	var scripts, forged atomic.Int64
+	url := r.site(func(req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/app.js") {
+			scripts.Add(1)
+		}
+		if req.Method == http.MethodPost && req.Header.Get("Origin") != "" && !strings.Contains(req.Header.Get("Origin"), req.Host) {
+			forged.Add(1)
+			if req.Header.Get("Cookie") != "" {
+				t.Errorf("%s comes with a cookie from %s", req.URL.Path, req.Header.Get("Origin"))
+			}
+		}
+	})
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Evil</title><link rel="icon" href="data:,"><p>evil</p>
+			<form method="post" action="%[1]sapi/outbox/replay" target="out"><input name="state" value="dead"></form><iframe name="out" title="out"></iframe>
+			<form method="post" action="%[1]sapi/session" target="in"><input name="login" value="admin"><input name="password" value="`+adminPassword+`"></form>
+			<iframe name="in" title="in"></iframe><iframe name="frame" title="frame"></iframe>`, url)
+	}))
+	t.Cleanup(evil.Close)
+	b := browser.ForTest(t, browser.Options{})
+	mine := b.Open(url)
+	mine.Expect("401")
+	mine.WaitText("h1", "Log in")
+	logInAs(mine, "admin", adminPassword)
+	mine.WaitText("h1", "Wallboard")
+	before := scripts.Load()
+	p := b.Open(strings.Replace(evil.URL, "127.0.0.1", "localhost", 1))
+	for _, part := range []string{"403", "Content Security Policy", "ERR_BLOCKED", "frame-ancestors", "Framing"} {
+		p.Expect(part)
+	}
+	p.Eval(`document.forms[0].submit(); document.forms[1].submit();
+		fetch('`+url+`api/users', {method: 'POST', mode: 'no-cors', credentials: 'include', body: 'login=eve&role=admin&password=let+me+in+now'}).catch(() => {});
+		new Promise(done => { const f = document.querySelector('[name=frame]'); f.onload = () => done(true); f.src = '`+url+`'; })`, nil)
+	p.Until("the forged requests", "true")
+	refused := 0
+	for deadline := time.Now().Add(30 * time.Second); refused < 3 && time.Now().Before(deadline); {
+		<-time.After(10 * time.Millisecond)
+		list, err := r.audit.List(t.Context(), audit.Filter{Failed: true, Remote: "127.0.0.1"})
+		r.must(err)
+		refused = 0
+		for _, e := range list {
+			if e.Status == http.StatusForbidden {
+				refused++
+			}
+		}
+	}
+	if n := forged.Load(); n != 3 || scripts.Load() != before {
+		t.Errorf("%d forged requests came; the console ran in a frame: %v", n, scripts.Load() != before)
+	}
+	if users, err := r.users.List(t.Context()); err != nil || len(users) != 1 || refused != 3 || len(r.api.sessions.known) != 1 {
+		t.Errorf("%d users, %d refusals, %d sessions, %v", len(users), refused, len(r.api.sessions.known), err)
+	}
 }
 
 func changeName(name string) pbx.UserChange { return pbx.UserChange{Name: &name} }

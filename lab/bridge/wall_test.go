@@ -35,7 +35,7 @@ func (b *bench) followed() *feed {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, b.d.URL+"/console/api/live", nil)
 	b.must(err)
-	answer, err := http.DefaultClient.Do(req)
+	answer, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by the clean-up
 	b.must(err)
 	if answer.StatusCode != http.StatusOK {
 		b.Fatalf("the feed: %s", answer.Status)
