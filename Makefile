@@ -25,7 +25,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load pictures lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load pictures lab clean check need-build need-lab need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,16 +72,16 @@ cover: need-test ## run all tests and show how much of the code they reach
 bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
 	go test -p 1 -run '^$$' -bench . -benchmem -count=$(or $(COUNT),1) -timeout 2h $(PKG)
 
-demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
+demo: need-lab ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
 
-conformance: need-test ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
+conformance: need-lab ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
 	go run ./lab/cmd/conformance
 
-faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
+faults: need-lab ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
 	go run ./lab/cmd/faults $(FAULT)
 
-soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
+soak: need-lab ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
 	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)
 
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
@@ -92,7 +92,7 @@ pictures: need-test ## make the pictures of the toolbar for the documents anew
 	mkdir -p docs/img
 	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img
 
-lab: need-test ## a real Asterisk to play with, until ctrl-C
+lab: need-lab ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
 clean: ## remove what was built
@@ -102,6 +102,9 @@ check: lint test ## lint and test: what must pass before a change is handed in
 
 need-build:
 	@scripts/need.sh build
+
+need-lab:
+	@scripts/need.sh lab
 
 need-test: $(AXE)
 	@scripts/need.sh test

@@ -14,6 +14,7 @@ import (
 
 // TestToolbarInACRM embeds the toolbar in a page of another address, which hears what happens and gives commands.
 func TestToolbarInACRM(t *testing.T) {
+	t.Parallel()
 	b, site := toolbarBench(t, "22", "[general]\npop_url = CRM/customer?n={caller}&d={called}&u={uniqueid}\n[toolbar]\norigins = CRM\n")
 	web := browser.ForTest(t, browser.Options{}) // pop-ups are blocked, as browsers do until somebody allows them
 	top := web.Open(site + "/desk")
@@ -90,6 +91,7 @@ func (d *desk) blocked(web *browser.Browser, site string) {
 
 // TestToolbarPopsUpInAFrame: the caller's page is below the toolbar, and a user may listen to an agent.
 func TestToolbarPopsUpInAFrame(t *testing.T) {
+	t.Parallel()
 	b, _ := toolbarBench(t, "22", "[general]\npop_url = CRM/customer?n={caller}&d={called}\nadmin_password = for-the-admin\n[toolbar]\npop = frame\n")
 	web := browser.ForTest(t, browser.Options{})
 	d := &desk{bench: b, p: web.Open(b.d.URL + "/console/toolbar/"), phone: b.phone("805")}
@@ -128,6 +130,7 @@ func TestToolbarPopsUpInAFrame(t *testing.T) {
 
 // TestToolbarShowsALostLink: what is shown while nothing is known is said to be old, and buttons that would do nothing cannot be pressed.
 func TestToolbarShowsALostLink(t *testing.T) {
+	t.Parallel()
 	b, _ := toolbarBench(t, "22", "[ami]\nping = 1s\ndead_after = 3s\n")
 	web := browser.ForTest(t, browser.Options{})
 	d := &desk{bench: b, p: web.Open(b.d.URL + "/console/toolbar/"), phone: b.phone("805")}

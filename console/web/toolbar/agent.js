@@ -1,6 +1,6 @@
 // The agent as the page knows him: the socket of the daemon, kept up, and what it has told. Views are told of each change.
 
-const link = { tick: 500, quiet: 900, lost: 2200, deep: 5 }; // milliseconds; each so-manieth look asks for Asterisk, too
+const link = { tick: 500, quiet: 900, lost: 2200, deep: 5, again: 3000 }; // milliseconds; each so-manieth look asks for Asterisk, too
 const kept = "dialbridge.toolbar";
 const times = { again: 500, againMost: 5000, open: 5000, heartbeat: 5000, pong: 4000 };
 const nobody = { agent: null, call: null, callers: [], held: false, asking: "", third: "", listening: "", afterCallEnds: 0, talkingSince: 0, popUrl: "", blocked: false };
@@ -61,7 +61,9 @@ export class Agent {
   /** Signs in again with what this tab remembers. */
   async resume() {
     const login = memory.read();
-    if (login && login.username) await this.signIn(login);
+    if (!login || !login.username || this.state.signedIn || this.state.busy) return;
+    await this.signIn(login);
+    if (this.state.error && this.state.error.code === 503) setTimeout(() => this.resume(), link.again); // the daemon, or Asterisk, comes back
   }
 
   /** Logs in, watches oneself, and signs in to queues where one is in none. */
@@ -85,7 +87,7 @@ export class Agent {
       await ola.connect(beside("../../ola_socket"), login.username, login.password);
       await ola.subscribe(`ola.agent.${status.extension}`);
       await ola.subscribe(`ola.caller.${status.extension}`);
-      memory.write(login);
+      memory.write({ username: login.username, password: login.password, extn: login.extn }); // queues are joined when he says so
       this.hear();
       this.set({ signedIn: true, busy: false, link: "up" });
       if (this.state.agent && this.state.agent.state === "logout" && login.queues) await this.joinQueues(login.queues);
