@@ -118,7 +118,8 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.console = console.New(console.Options{
-		Switch: d.sw, Users: d.users, Audit: d.audit, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
+		Switch: d.sw, Users: d.users, Audit: d.audit, Numbers: d.numbers, Zone: zone,
+		Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
 		Recordings: consoleRecordings(d.cfg), Logger: d.log,
 	})
 	d.console.Mount(d.server)

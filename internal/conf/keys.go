@@ -24,7 +24,7 @@ var sectionVariable = strings.NewReplacer(" ", "_", "-", "_")
 
 // keys is the one table of all settings, bound to the fields of c.
 func (c *Config) keys() []key {
-	table := make([]key, 0, 58)
+	table := make([]key, 0, 59)
 	table = append(table, c.generalKeys()...)
 	table = append(table, c.asteriskKeys()...)
 	table = append(table, c.callKeys()...)
