@@ -11,16 +11,27 @@ CACHE       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 LINT_VERSION := v2.15.0
 LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 LINT        := $(LINT_DIR)/golangci-lint
+NFPM_VERSION := v2.44.2
+NFPM_DIR    := $(CACHE)/dialbridge-tools/nfpm-$(NFPM_VERSION)-$(shell go env GOVERSION)
+NFPM        := $(NFPM_DIR)/nfpm
 
 FUZZTIME    ?= 30s
 FAULT       ?=
 TESTFLAGS   ?=
 PKG         ?= ./...
 
+# Packages and static programs are made for these, whatever this machine is.
+ARCHS       ?= amd64 arm64
+CC_amd64    := x86_64-linux-gnu-gcc
+CC_arm64    := aarch64-linux-gnu-gcc
+# Names and users are looked up by Go itself, and the time zones are in the program: nothing of another libc is needed.
+STATIC_TAGS := netgo,osusergo,timetzdata,sqlite_omit_load_extension
+DEB_VERSION ?= $(shell scripts/deb-version.sh)
+
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab deb static test-deb clean check need-build need-deb need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,16 +93,35 @@ soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and aga
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
 	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
 
+static: $(ARCHS:%=bin/linux-%/dialbridge) ## build bin/linux-ARCH/dialbridge for ARCHS, which run on any Linux
+
+bin/linux-%/dialbridge: need-deb FORCE
+	CC=$(CC_$*) GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags $(STATIC_TAGS) -o $@ \
+	  -ldflags '$(LDFLAGS) -s -w -linkmode external -extldflags "-static"' .
+
+deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
+	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch bin/linux-$$arch/dialbridge $(DEB_VERSION) dist; done
+
+$(NFPM):
+	@echo "building nfpm $(NFPM_VERSION), which takes about a minute, once"
+	mkdir -p $(NFPM_DIR)
+	cd / && GOFLAGS= GOBIN=$(NFPM_DIR) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+FORCE:
+
 lab: need-test ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
 clean: ## remove what was built
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out
 
 check: lint test ## lint and test: what must pass before a change is handed in
 
 need-build:
 	@scripts/need.sh build
+
+need-deb:
+	@scripts/need.sh deb
 
 need-test:
 	@scripts/need.sh test

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
+#   need.sh deb     the same, and the compilers of the other architectures that packages are made for
 #   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
@@ -16,7 +17,22 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" = build ] || { want mmdebstrap mmdebstrap; want curl curl; }
+case ${1:-build} in
+deb)
+	if [ "$(uname -m)" = x86_64 ]; then
+		want aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+		want /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross
+	else
+		want x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu
+		want /usr/x86_64-linux-gnu/lib/libc.a libc6-dev-amd64-cross
+	fi
+	want git git
+	;;
+test)
+	want mmdebstrap mmdebstrap
+	want curl curl
+	;;
+esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 
