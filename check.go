@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/dialbridge/dialbridge/ari"
@@ -27,12 +28,57 @@ type checkup struct {
 	failed bool
 }
 
+// checkOptions are the flags of `dialbridge check`.
+type checkOptions struct {
+	file    string // api.conf
+	asJSON  bool
+	fix     bool
+	yes     bool
+	etc     string // Asterisk's configuration folder
+	command string // what runs Asterisk's console
+}
+
+// checkCommand is `dialbridge check`.
+func (p program) checkCommand(file *string, load func() (*conf.Config, error)) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs,
+		Long: "Tries everything the daemon needs and prints a line each; a line that fails says how to mend it. With --fix it\n" +
+			"writes what can be written safely, after asking, makes Asterisk read it, and checks again.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.file = *file
+			if o.yes && !o.fix {
+				return fmt.Errorf("%w: --yes is for --fix", errUsage)
+			}
+			if len(strings.Fields(o.command)) == 0 {
+				return fmt.Errorf("%w: --asterisk-command is empty", errUsage)
+			}
+			return p.check(cmd.Context(), o, load)
+		},
+	}
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print for scripts")
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "write what is missing, after asking")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "with --fix: do not ask")
+	cmd.Flags().StringVar(&o.etc, "asterisk-etc", "/etc/asterisk", "Asterisk's configuration `folder`")
+	cmd.Flags().StringVar(&o.command, "asterisk-command", "asterisk", "`command` that, with -rx, runs one of Asterisk's console")
+	return cmd
+}
+
 // check runs all tests. A configuration that does not load is an error of usage; anything else that fails is reported
 // line by line.
-func (p program) check(ctx context.Context, load func() (*conf.Config, error)) error {
+func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.Config, error)) error {
 	cfg, err := load()
 	if err != nil {
 		return err
+	}
+	if o.fix {
+		f := &fixer{program: p, o: o, cfg: cfg, say: p.out}
+		if err := f.run(ctx); err != nil {
+			return err
+		}
+		if cfg, err = load(); err != nil {
+			return err
+		}
 	}
 	c := &checkup{cfg: cfg, out: p.out}
 	c.good("configuration", "read without a fault")

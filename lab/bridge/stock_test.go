@@ -1,0 +1,101 @@
+package bridge_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/bridge"
+	"github.com/dialbridge/dialbridge/lab/phone"
+)
+
+// TestStockAsterisk makes a working bridge beside an Asterisk that nobody has changed, by `check --fix --yes` alone: it logs in with
+// all it needs, and the first event arrives. A second run changes nothing; no secret is printed.
+func TestStockAsterisk(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &bench{T: t, ctx: t.Context(), lab: lab.ForTest(t, version, lab.Options{Stock: true})}
+		rec, err := bridge.NewReceiver(b.ctx, b.lab.IP)
+		b.must(err)
+		t.Cleanup(func() { _ = rec.Close() })
+		b.rec, b.opts = rec, bridge.Options{Binary: binary, Dir: t.TempDir(), Receiver: rec}
+		b.d, err = bridge.PrepareStock(b.lab, b.opts)
+		b.must(err)
+
+		first, status := b.fix()
+		t.Logf("the first run:\n%s", first)
+		if status != 0 {
+			t.Fatalf("check --fix ended with %d", status)
+		}
+		conf := b.read(b.d.Config)
+		for _, want := range []string{"# the address is found out", "username = dialbridge", "[ari]", "address = " + b.lab.AMIAddress} {
+			if !strings.Contains(conf, want) {
+				t.Errorf("no %q in api.conf:\n%s", want, conf)
+			}
+		}
+		for _, secret := range regexp.MustCompile(`(?m)^(?:secret|password) = (.+)$`).FindAllStringSubmatch(conf, -1) {
+			if len(secret[1]) < 20 || strings.Contains(first, secret[1]) {
+				t.Errorf("the secret %s is short or was printed", secret[1])
+			}
+		}
+		before := b.folder()
+		second, status := b.fix()
+		if status != 0 || !strings.Contains(second, "there is nothing to write") || b.folder() != before || b.read(b.d.Config) != conf {
+			t.Errorf("the second run ended with %d:\n%s\n%s\nand before\n%s", status, second, b.folder(), before)
+		}
+
+		b.must(b.d.Run(b.ctx))
+		t.Cleanup(func() {
+			if err := b.d.Stop(); err != nil {
+				t.Errorf("the daemon ended with: %v", err)
+			}
+		})
+		b.must(b.d.Ready(b.within(startTime)))
+		b.out = b.trunk()
+		b.phone("802").Behave(phone.Behaviour{})
+		b.idle("802")
+		c, err := b.out.DialWith(b.ctx, "02188880004", phone.DialOptions{Number: "02155551234"})
+		b.must(err)
+		b.must(c.Answered(b.within(10 * time.Second)))
+		b.must(c.Hangup(b.within(10 * time.Second)))
+		b.callEvents(1, dials("02155551234", "802"))
+	})
+}
+
+// fix runs `check --fix --yes` and returns what it prints and its exit status.
+func (b *bench) fix(args ...string) (out string, status int) {
+	b.Helper()
+	args = append([]string{"check", "--config", b.d.Config, "--fix", "--yes", "--asterisk-etc", b.lab.EtcDir, "--asterisk-command", b.lab.ConsoleCommand()}, args...)
+	cmd := exec.CommandContext(b.ctx, binary, args...)
+	text, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		b.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+func (b *bench) read(path string) string {
+	b.Helper()
+	text, err := os.ReadFile(path)
+	b.must(err)
+	return string(text)
+}
+
+// folder is what is in Asterisk's configuration folder, by name and time.
+func (b *bench) folder() string {
+	b.Helper()
+	var list strings.Builder
+	b.must(filepath.WalkDir(b.lab.EtcDir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		list.WriteString(path + " " + info.ModTime().String() + "\n")
+		return err
+	}))
+	return list.String()
+}
