@@ -22,6 +22,8 @@ PKG         ?= ./...
 
 # Packages and static programs are made for these, whatever this machine is.
 ARCHS       ?= amd64 arm64
+BIN         ?= bin
+DIST        ?= dist
 CC_amd64    := x86_64-linux-gnu-gcc
 CC_arm64    := aarch64-linux-gnu-gcc
 # Names and users are looked up by Go itself, and the time zones are in the program: nothing of another libc is needed.
@@ -39,10 +41,10 @@ help: ## list these targets
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
 
-test: need-test ## run the tests of PKG (all) with the race detector, on real Asterisk too
+test: need-test $(NFPM) ## run the tests of PKG (all) with the race detector, on real Asterisk too
 	go test -race -shuffle=on -timeout 30m -p 2 $(TESTFLAGS) $(PKG)
 
-race: need-test ## run the tests of PKG (all) three times over, to find races
+race: need-test $(NFPM) ## run the tests of PKG (all) three times over, to find races
 	go test -race -shuffle=on -timeout 30m -p 2 -count=3 $(TESTFLAGS) $(PKG)
 
 fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
@@ -71,7 +73,7 @@ golden: need-test ## write the golden files anew; read the difference before you
 	go test $$(grep -rl --include='*_test.go' 'internal/golden"' . | xargs -r -n1 dirname | grep -vx '[.]' | sort -u) ./internal/golden -update
 	git diff --stat
 
-cover: need-test ## run all tests and show how much of the code they reach
+cover: need-test $(NFPM) ## run all tests and show how much of the code they reach
 	go test -timeout 30m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
@@ -93,14 +95,18 @@ soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and aga
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
 	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
 
-static: $(ARCHS:%=bin/linux-%/dialbridge) ## build bin/linux-ARCH/dialbridge for ARCHS, which run on any Linux
+static: $(ARCHS:%=$(BIN)/linux-%/dialbridge) ## build bin/linux-ARCH/dialbridge for ARCHS, which run on any Linux
 
-bin/linux-%/dialbridge: need-deb FORCE
+$(BIN)/linux-%/dialbridge: need-deb FORCE
 	CC=$(CC_$*) GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags $(STATIC_TAGS) -o $@ \
 	  -ldflags '$(LDFLAGS) -s -w -linkmode external -extldflags "-static"' .
 
 deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
-	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch bin/linux-$$arch/dialbridge $(DEB_VERSION) dist; done
+	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
+
+test-deb: need-test $(NFPM) ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
+	@scripts/need.sh qemu
+	go test -count=1 -timeout 60m -v ./lab/box -args -all
 
 $(NFPM):
 	@echo "building nfpm $(NFPM_VERSION), which takes about a minute, once"

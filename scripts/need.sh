@@ -2,7 +2,8 @@
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh deb     the same, and the compilers of the other architectures that packages are made for
-#   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh qemu    the same, and what runs programs of the other architectures
+#   need.sh test    the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -28,9 +29,15 @@ deb)
 	fi
 	want git git
 	;;
+qemu)
+	want qemu-aarch64-static qemu-user-static
+	want qemu-x86_64-static qemu-user-static
+	;;
 test)
 	want mmdebstrap mmdebstrap
 	want curl curl
+	want git git
+	want ip iproute2
 	;;
 esac
 
