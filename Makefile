@@ -28,6 +28,7 @@ CC_amd64    := x86_64-linux-gnu-gcc
 CC_arm64    := aarch64-linux-gnu-gcc
 # Names and users are looked up by Go itself, and the time zones are in the program: nothing of another libc is needed.
 STATIC_TAGS := netgo,osusergo,timetzdata,sqlite_omit_load_extension
+STATIC_LDFLAGS := -s -w -linkmode external -extldflags "-static"
 DEB_VERSION ?= $(shell scripts/deb-version.sh)
 
 # SQLite is C.
@@ -99,7 +100,7 @@ static: $(ARCHS:%=$(BIN)/linux-%/dialbridge) ## build bin/linux-ARCH/dialbridge 
 
 $(BIN)/linux-%/dialbridge: need-deb FORCE
 	CC=$(CC_$*) GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags $(STATIC_TAGS) -o $@ \
-	  -ldflags '$(LDFLAGS) -s -w -linkmode external -extldflags "-static"' .
+	  -ldflags '$(LDFLAGS) $(STATIC_LDFLAGS)' .
 
 deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
 	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done

@@ -122,9 +122,7 @@ func (m *machine) watchdog() {
 	pid := m.run("systemctl show --property=MainPID --value dialbridge")
 	m.run("kill -STOP " + pid)
 	m.await("test $(systemctl show --property=MainPID --value dialbridge) != "+pid+" && systemctl is-active dialbridge", "active")
-	if log := m.run("journalctl --no-pager --output=cat --unit=dialbridge"); !strings.Contains(strings.ToLower(log), "watchdog timeout") {
-		m.Errorf("the journal does not tell of the watchdog:\n%s", log)
-	}
+	m.tells("systemctl show --property=NRestarts --value dialbridge", "1")
 }
 
 // again installs the package over itself, as an upgrade does: the service is restarted, what the administrator wrote stays.
