@@ -14,8 +14,10 @@ DEB_STAGE=$(mktemp -d)
 trap 'rm -rf "$DEB_STAGE"' EXIT
 
 umask 022
-gzip -9n <CHANGELOG.md >"$DEB_STAGE/changelog.gz"
 scripts/copyright.sh "$DEB_ARCH" >"$DEB_STAGE/copyright"
+# Documents keep their places, so that their links hold. What only engineers read stays out.
+mkdir "$DEB_STAGE/doc"
+git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!lab' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
 
 mkdir -p "$dir"
 "${NFPM:-nfpm}" package --config systemd/nfpm.yaml --packager deb --target "$dir/dialbridge_${DEB_VERSION}_${DEB_ARCH}.deb" >&2
