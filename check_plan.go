@@ -22,7 +22,12 @@ const (
 	ownName     = "dialbridge" // of the users that are made
 	managerFile = "manager.d/dialbridge.conf"
 	ariFile     = "ari.d/dialbridge.conf"
-	notShown    = "(a random one, not shown)"
+)
+
+// What is shown in the place of a secret.
+const (
+	randomSecret = "(a random one, not shown)"
+	ownSecret    = "(that of api.conf, not shown)"
 )
 
 // The classes of the manager user, by what check asks for.
@@ -80,15 +85,16 @@ func (f *fixer) planManager() error {
 	if !f.writable("manager.conf", t, name) {
 		return nil
 	}
+	hidden := randomSecret
 	switch {
 	case f.cfg.AMI.Secret != "":
-		secret = string(f.cfg.AMI.Secret)
+		secret, hidden = string(f.cfg.AMI.Secret), ownSecret
 	case secret == "":
 		secret = rand.Text()
 	}
 	general := f.managerGeneral(t, path)
 	text := managerText(name, secret, general, host)
-	shown := managerText(name, notShown, general, host)
+	shown := managerText(name, hidden, general, host)
 	if err := f.own("manager", t, managerFile, text, shown, "manager reload"); err != nil {
 		return err
 	}

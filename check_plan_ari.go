@@ -45,14 +45,15 @@ func (f *fixer) planARI() error {
 	if !f.writable("ari.conf", t, name) {
 		return nil
 	}
+	hidden := randomSecret
 	switch {
 	case f.cfg.ARI.Password != "":
-		secret = string(f.cfg.ARI.Password)
+		secret, hidden = string(f.cfg.ARI.Password), ownSecret
 	case secret == "":
 		secret = rand.Text()
 	}
 	closed := ariClosed(t, path)
-	if err := f.own("ari", t, ariFile, ariText(name, secret, closed), ariText(name, notShown, closed), "module reload res_ari.so"); err != nil {
+	if err := f.own("ari", t, ariFile, ariText(name, secret, closed), ariText(name, hidden, closed), "module reload res_ari.so"); err != nil {
 		return err
 	}
 	f.pair("ari", "ari", "username", name, f.cfg.ARI.Username, false)
