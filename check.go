@@ -160,24 +160,26 @@ func (c *checkup) all(ctx context.Context, show func(finding)) (all []finding, e
 			results[i] <- own.found
 		}()
 	}
+	late := make(chan struct{}) // closed a moment after the end of the context, by which the groups end by themselves
+	stop := context.AfterFunc(bounded, func() { time.AfterFunc(time.Second, func() { close(late) }) })
+	defer stop()
 	for i, g := range groups {
 		var found []finding
 		select {
 		case found = <-results[i]:
-		case <-bounded.Done():
-			select {
-			case found = <-results[i]:
-			case <-time.After(time.Second): // for those that end with their context
-				found = []finding{{Status: "fail", Name: g.name, Text: "was given up after " + groupPatience.String()}}
-			}
+		case <-late: // a file system that hangs
+			found = []finding{{Status: "fail", Name: g.name, Text: "was given up after " + groupPatience.String()}}
 		}
 		if ctx.Err() != nil {
-			return nil, errors.New("interrupted")
+			continue
 		}
 		for _, f := range found {
 			show(f)
 		}
 		all = append(all, found...)
+	}
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
 	}
 	return all, nil
 }

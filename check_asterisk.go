@@ -76,6 +76,9 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 	defer look.Stop()
 	for up := false; ; {
 		select {
+		case <-ctx.Done():
+			c.bad("ami", c.cfg.AMI.Address+": no answer in time", c.managerLines()...)
+			return
 		case batch := <-client.Stream():
 			for _, item := range batch {
 				switch {
