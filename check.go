@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +102,10 @@ func (c *checkup) groups() []group {
 // check runs all tests. A configuration that does not load is an error of usage; anything else that fails is reported
 // line by line.
 func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.Config, error)) error {
+	if o.file == defaultConfig {
+		p.environ = withUnitEnvironment(p.environ, unitEnvironment)
+		load = func() (*conf.Config, error) { return p.load(o.file) }
+	}
 	cfg, err := load()
 	if err != nil {
 		return err
@@ -144,6 +149,31 @@ func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.C
 		return errReported
 	}
 	return err
+}
+
+// unitEnvironment is the file of the unit that may hold secrets, in the form of systemd.exec(5).
+const unitEnvironment = "/etc/default/dialbridge"
+
+// withUnitEnvironment puts what the daemon gets from the file before the environment of the check, which beats it.
+func withUnitEnvironment(environ []string, file string) []string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return environ // there is none, or who checks is not the daemon
+	}
+	var list []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		list = append(list, strings.TrimSpace(name)+"="+value)
+	}
+	return append(list, environ...)
 }
 
 // all makes all groups at the same time and shows what they find in their order, each as soon as those before it are done.

@@ -111,7 +111,8 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 // mendLink says what to do about a link that cannot be had.
 func (c *checkup) mendLink(err error) []string {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return append([]string{"nothing listens there: is asterisk running (systemctl status asterisk), and [general] of manager.conf enabled?"}, c.managerLines()...)
+		return append([]string{"nothing listens there: is asterisk running (systemctl status asterisk), and [general] of manager.conf enabled?",
+			"when both are so: systemctl restart asterisk     # a manager that was switched off and on again may have lost its port"}, c.managerLines()...)
 	}
 	return c.managerLines()
 }

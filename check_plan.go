@@ -217,7 +217,7 @@ func managerText(name, secret string, general []string, from string) string {
 	if len(general) > 0 {
 		lines = append(append(lines, "[general](+)"), general...)
 	}
-	lines = append(lines, "", "["+name+"]", "secret = "+secret, "deny = 0.0.0.0/0.0.0.0", "permit = 127.0.0.1/255.255.255.255")
+	lines = append(lines, "", "["+name+"]", "secret = "+secret, "deny = 0.0.0.0/0.0.0.0", "deny = ::/0", "permit = 127.0.0.1/255.255.255.255", "permit = ::1/128")
 	if ip, err := netip.ParseAddr(from); err == nil && ip.Is4() {
 		lines = append(lines, "permit = "+from+"/255.255.255.255")
 	} else if err == nil {

@@ -9,12 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,7 +42,7 @@ func certified(t *testing.T, name string, until time.Time) *httptest.Server {
 		t.Fatal(err)
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	srv.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -81,7 +82,7 @@ func TestCheckTellsFaultsOfReceiversApart(t *testing.T) {
 		{"another name", certified(t, "other.example", time.Now().Add(time.Minute)).URL, []string{"fail its certificate is for another name"}},
 		{"clock a little wrong", answers(200, "Date", date(time.Minute)), []string{"ok took", "note its clock is", "note not signed"}},
 		{"clock very wrong", answers(200, "Date", date(-time.Hour)), []string{"ok took", "fail it will refuse signatures as too old", "note not signed"}},
-		{"clock right", answers(200, "Date", date(-2 * time.Second)), []string{"ok took", "note not signed"}},
+		{"clock right", answers(200, "Date", date(-2*time.Second)), []string{"ok took", "note not signed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			check := &checkup{cfg: &conf.Config{}}
@@ -188,5 +189,22 @@ func TestCheckTellsARefusedLinkFromALogin(t *testing.T) {
 	login := strings.Join(check.mendLink(errors.New("login")), "\n")
 	if !strings.Contains(refused, "is asterisk running") || strings.Contains(login, "is asterisk running") || !strings.Contains(login, "["+ownName+"]") {
 		t.Errorf("refused:\n%s\nlogin:\n%s", refused, login)
+	}
+}
+
+// TestCheckReadsTheEnvironmentOfTheUnit holds that a secret that stands there is not taken for missing.
+func TestCheckReadsTheEnvironmentOfTheUnit(t *testing.T) {
+	path := t.TempDir() + "/dialbridge"
+	text := "# secrets\n; as well\nDIALBRIDGE_AMI_SECRET = 'one two'\nDIALBRIDGE_AMI_USERNAME=\"x\"\nDIALBRIDGE_GENERAL_WEBKEY=file\nOTHER=1\n no line\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := withUnitEnvironment([]string{"DIALBRIDGE_GENERAL_WEBKEY=shell"}, path)
+	want := []string{"DIALBRIDGE_AMI_SECRET=one two", "DIALBRIDGE_AMI_USERNAME=x", "DIALBRIDGE_GENERAL_WEBKEY=file", "OTHER=1", "DIALBRIDGE_GENERAL_WEBKEY=shell"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := withUnitEnvironment(want, path+"-none"); !slices.Equal(got, want) {
+		t.Errorf("without a file: %q", got)
 	}
 }

@@ -51,6 +51,23 @@ func TestStockAsterisk(t *testing.T) {
 			t.Errorf("the second run ended with %d:\n%s\n%s\nand before\n%s", status, second, b.folder(), before)
 		}
 
+		// Without our files Asterisk is as it was before, and a manager that was off is put on again, for the loopback address alone.
+		for _, name := range []string{"manager.d/dialbridge.conf", "ari.d/dialbridge.conf"} {
+			b.must(os.Remove(filepath.Join(b.lab.EtcDir, name)))
+		}
+		manager := filepath.Join(b.lab.EtcDir, "manager.conf")
+		b.must(os.WriteFile(manager, []byte(strings.Replace(b.read(manager), "enabled = yes", "enabled = no", 1)), 0o600))
+		b.must(b.lab.Stop(b.ctx))
+		b.must(b.lab.Boot(b.ctx))
+		if out, err := exec.CommandContext(b.ctx, binary, "check", "--config", b.d.Config).Output(); err == nil || !strings.Contains(string(out), "FAIL  ami ") ||
+			!strings.Contains(string(out), "FAIL  ari ") {
+			t.Errorf("undone: %v\n%s", err, out)
+		}
+		third, status := b.fix()
+		if status != 0 || b.read(b.d.Config) != conf || !strings.Contains(b.read(manager), "enabled = no") {
+			t.Errorf("the third run ended with %d:\n%s", status, third)
+		}
+
 		b.must(b.d.Run(b.ctx))
 		t.Cleanup(func() {
 			if err := b.d.Stop(); err != nil {
