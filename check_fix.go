@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/internal/conf"
 	"github.com/dialbridge/dialbridge/internal/etc"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 )
 
 // consolePatience bounds one command of Asterisk's console.
@@ -65,11 +68,11 @@ func (f *fixer) left(format string, args ...any) {
 func (f *fixer) run(ctx context.Context) error {
 	unlock, err := lockFolder(f.o.etc)
 	if err != nil {
-		return err
+		return asRoot(err)
 	}
 	defer unlock()
 	if err := f.plan(); err != nil {
-		return err
+		return asRoot(err)
 	}
 	if len(f.changes)+len(f.pairs) == 0 {
 		_, _ = fmt.Fprintln(f.say, "fix    there is nothing to write")
@@ -88,10 +91,22 @@ func (f *fixer) run(ctx context.Context) error {
 		return nil
 	}
 	if err := f.write(agreed); err != nil {
-		return err
+		return asRoot(err)
 	}
 	f.reload(ctx, agreed)
+	daemon := sqlite.Holder(f.cfg.Store.Path)
+	if slices.ContainsFunc(agreed, func(c change) bool { return c.path == f.o.file }) && daemon != 0 {
+		f.left("the daemon that runs (process %d) has the old api.conf: systemctl restart dialbridge", daemon)
+	}
 	return nil
+}
+
+// asRoot adds who may do what was not permitted.
+func asRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return fmt.Errorf("%w; run it as root", err)
+	}
+	return err
 }
 
 // lockFolder keeps a second fixer out of the folder.

@@ -45,14 +45,15 @@ func (f *fixer) planARI() error {
 	if !f.writable("ari.conf", t, name) {
 		return nil
 	}
+	hidden := randomSecret
 	switch {
 	case f.cfg.ARI.Password != "":
-		secret = string(f.cfg.ARI.Password)
+		secret, hidden = string(f.cfg.ARI.Password), ownSecret
 	case secret == "":
 		secret = rand.Text()
 	}
 	closed := ariClosed(t, path)
-	if err := f.own("ari", t, ariFile, ariText(name, secret, closed), ariText(name, notShown, closed), "module reload res_ari.so"); err != nil {
+	if ok, err := f.own("ari", t, ariFile, ariText(name, secret, closed), ariText(name, hidden, closed), "module reload res_ari.so"); err != nil || !ok {
 		return err
 	}
 	f.pair("ari", "ari", "username", name, f.cfg.ARI.Username, false)
@@ -106,13 +107,14 @@ func (f *fixer) planHTTP() error {
 			section = "general"
 		}
 	}
-	return f.edit("ari", path, t.Files[0], lines, func(text string) string {
+	_, err = f.edit("ari", path, t.Files[0], lines, func(text string) string {
 		for _, line := range lines {
 			key, value, _ := strings.Cut(line, " = ")
 			text = etc.Asterisk.Set(text, section, key, value)
 		}
 		return text
 	}, "module reload http")
+	return err
 }
 
 // planRecords makes Asterisk send its call records.
@@ -124,9 +126,10 @@ func (f *fixer) planRecords() error {
 	if err != nil || etc.True(t.Value("general", "enabled")) {
 		return err
 	}
-	return f.edit("cdr_manager", t.Files[0], t.Files[0], []string{"[general]", "enabled = yes"}, func(text string) string {
+	_, err = f.edit("cdr_manager", t.Files[0], t.Files[0], []string{"[general]", "enabled = yes"}, func(text string) string {
 		return etc.Asterisk.Set(text, "general", "enabled", "yes")
 	}, "module reload cdr_manager.so")
+	return err
 }
 
 // ownChange is api.conf with the keys that are to be set.

@@ -95,8 +95,9 @@ func (t *Tree) uncomment(line string) string {
 				t.comment = false
 				i += 2
 			}
-		case line[i] == ';' && i > 0 && line[i-1] == '\\':
+		case strings.HasPrefix(line[i:], `\;`):
 			kept.WriteByte(';')
+			i++
 		case strings.HasPrefix(line[i:], ";--") && !strings.HasPrefix(line[i:], ";---"):
 			t.comment = true
 			i += 2

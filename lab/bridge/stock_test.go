@@ -1,10 +1,13 @@
 package bridge_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +49,23 @@ func TestStockAsterisk(t *testing.T) {
 		second, status := b.fix()
 		if status != 0 || !strings.Contains(second, "there is nothing to write") || b.folder() != before || b.read(b.d.Config) != conf {
 			t.Errorf("the second run ended with %d:\n%s\n%s\nand before\n%s", status, second, b.folder(), before)
+		}
+
+		// Without our files Asterisk is as it was before, and a manager that was off is put on again, for the loopback address alone.
+		for _, name := range []string{"manager.d/dialbridge.conf", "ari.d/dialbridge.conf"} {
+			b.must(os.Remove(filepath.Join(b.lab.EtcDir, name)))
+		}
+		manager := filepath.Join(b.lab.EtcDir, "manager.conf")
+		b.must(os.WriteFile(manager, []byte(strings.Replace(b.read(manager), "enabled = yes", "enabled = no", 1)), 0o600))
+		b.must(b.lab.Stop(b.ctx))
+		b.must(b.lab.Boot(b.ctx))
+		if out, err := exec.CommandContext(b.ctx, binary, "check", "--config", b.d.Config).Output(); err == nil || !strings.Contains(string(out), "FAIL  ami ") ||
+			!strings.Contains(string(out), "FAIL  ari ") {
+			t.Errorf("undone: %v\n%s", err, out)
+		}
+		third, status := b.fix()
+		if status != 0 || b.read(b.d.Config) != conf || !strings.Contains(b.read(manager), "enabled = no") {
+			t.Errorf("the third run ended with %d:\n%s", status, third)
 		}
 
 		b.must(b.d.Run(b.ctx))
@@ -98,4 +118,46 @@ func (b *bench) folder() string {
 		return err
 	}))
 	return list.String()
+}
+
+// TestCheckTriesFilesAsTheDaemon holds that a check by root, who may read everything, tells what the user of the daemon may not.
+func TestCheckTriesFilesAsTheDaemon(t *testing.T) {
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(nobody.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	text := "[general]\nBINDADDR = 127.0.0.1\nBINDPORT = 80\n[recordings]\ndirectory = " + path("monitor") + "\n[calls]\ncdr_csv = " + path("Master.csv") +
+		"\n[store]\npath = " + path("data/dialbridge.db") + "\n"
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o711), os.Mkdir(path("data"), 0o700), os.Chown(path("data"), uid, -1),
+		os.Mkdir(path("monitor"), 0o700), os.WriteFile(path("Master.csv"), nil, 0o600), os.WriteFile(path("api.conf"), []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	check := func() string {
+		out, err := exec.CommandContext(t.Context(), binary, "check", "--config", path("api.conf")).CombinedOutput()
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	expect := func(out string, want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if !regexp.MustCompile(`(?m)` + w).MatchString(out) {
+				t.Errorf("no %s in\n%s", w, out)
+			}
+		}
+	}
+	expect(check(), `^FAIL  permissions     the daemon cannot read its configuration: .*permission denied`, `chmod 0640`,
+		`^ok    database        .* will be made`, `^FAIL  recordings      .*permission denied \(the user nobody\)`, `usermod -a -G asterisk dialbridge`,
+		`^note  call records    .*permission denied`)
+	if err := errors.Join(os.Chown(path("api.conf"), uid, -1), os.Chmod(path("monitor"), 0o755), os.Chmod(path("Master.csv"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	expect(check(), `^ok    permissions `, `^ok    recordings      .* can be read`, `^ok    call records `)
 }
