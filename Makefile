@@ -42,10 +42,10 @@ help: ## list these targets
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
 
-test: need-test $(NFPM) ## run the tests of PKG (all) with the race detector, on real Asterisk too
+test: need-test ## run the tests of PKG (all) with the race detector, on real Asterisk too
 	go test -race -shuffle=on -timeout 30m -p 2 $(TESTFLAGS) $(PKG)
 
-race: need-test $(NFPM) ## run the tests of PKG (all) three times over, to find races
+race: need-test ## run the tests of PKG (all) three times over, to find races
 	go test -race -shuffle=on -timeout 30m -p 2 -count=3 $(TESTFLAGS) $(PKG)
 
 fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
@@ -74,7 +74,7 @@ golden: need-test ## write the golden files anew; read the difference before you
 	go test $$(grep -rl --include='*_test.go' 'internal/golden"' . | xargs -r -n1 dirname | grep -vx '[.]' | sort -u) ./internal/golden -update
 	git diff --stat
 
-cover: need-test $(NFPM) ## run all tests and show how much of the code they reach
+cover: need-test ## run all tests and show how much of the code they reach
 	go test -timeout 30m -p 2 -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
@@ -105,7 +105,7 @@ $(BIN)/linux-%/dialbridge: need-deb FORCE
 deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
 	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
 
-test-deb: need-test $(NFPM) ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
+test-deb: need-test ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
 	@scripts/need.sh qemu
 	go test -count=1 -timeout 60m -v ./lab/box -args -all
 
@@ -128,7 +128,7 @@ need-build:
 	@scripts/need.sh build
 
 need-deb:
-	@scripts/need.sh deb
+	@scripts/need.sh deb $(ARCHS)
 
 need-test:
 	@scripts/need.sh test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh deb     the same, and the compilers of the other architectures that packages are made for
+#   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
 #   need.sh qemu    the same, and what runs programs of the other architectures
 #   need.sh test    the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
 # Does nothing, and needs no rights, when all of it is there.
@@ -20,13 +20,19 @@ want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
 case ${1:-build} in
 deb)
-	if [ "$(uname -m)" = x86_64 ]; then
-		want aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
-		want /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross
-	else
-		want x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu
-		want /usr/x86_64-linux-gnu/lib/libc.a libc6-dev-amd64-cross
-	fi
+	for arch in "${@:2}"; do
+		case $arch-$(uname -m) in
+		amd64-x86_64 | arm64-aarch64) ;;
+		amd64-*)
+			want x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu
+			want /usr/x86_64-linux-gnu/lib/libc.a libc6-dev-amd64-cross
+			;;
+		arm64-*)
+			want aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+			want /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross
+			;;
+		esac
+	done
 	want git git
 	;;
 qemu)

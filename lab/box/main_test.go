@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +44,11 @@ func run(m *testing.M) int {
 
 // archs are the architectures that are tried, this machine's first.
 func archs() []string {
+	list := []string{runtime.GOARCH}
 	if *all {
-		return []string{"amd64", "arm64"}
+		list = append(list, map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH])
 	}
-	return []string{"amd64"}
+	return list
 }
 
 // versions are those of Asterisk.

@@ -2,6 +2,7 @@ package box_test
 
 import (
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func (m *machine) firstEvent() {
 	m.Helper()
 	begun := time.Now()
 	asterisk := m.run("find /etc/asterisk -type f -exec sha256sum {} + | sort")
-	said := m.run("dpkg --install " + m.copy(deb(m.T, "amd64")) + " </dev/null 2>&1")
+	said := m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null 2>&1")
 	if !strings.Contains(said, "dialbridge check --fix") {
 		m.Errorf("the installation does not say how to go on: %s", said)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestUpgrade(t *testing.T) {
 			steps := m.steps()
 
 			conf, pid := m.run("cat /etc/dialbridge/api.conf"), m.run("systemctl show --property=MainPID --value dialbridge")
-			m.run("dpkg --install " + m.copy(deb(m.T, "amd64")) + " </dev/null")
+			m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null")
 			m.tells("cat /etc/dialbridge/api.conf", conf)
 			m.tells("systemctl is-active dialbridge; test $(systemctl show --property=MainPID --value dialbridge) != "+pid+" && echo another", "active\nanother")
 			if now := m.steps(); now <= steps {
@@ -65,8 +66,8 @@ func olderDeb(t *testing.T) string {
 	shell(t, root, fmt.Sprintf("git archive %s | tar -x -C %s", older, source))
 	tags, ldflags := makeVariable(t, "STATIC_TAGS"), makeVariable(t, "STATIC_LDFLAGS")
 	shell(t, source, fmt.Sprintf("go build -trimpath -buildvcs=false -tags %s -ldflags '%s' -o %s/dialbridge .", tags, ldflags, dir))
-	shell(t, root, fmt.Sprintf("NFPM=%s scripts/deb.sh amd64 %s/dialbridge 0.0.0+1 %s", makeVariable(t, "NFPM"), dir, dir))
-	return filepath.Join(dir, "dialbridge_0.0.0+1_amd64.deb")
+	shell(t, root, fmt.Sprintf("NFPM=%s scripts/deb.sh %s %s/dialbridge 0.0.0+1 %s", makeVariable(t, "NFPM"), runtime.GOARCH, dir, dir))
+	return filepath.Join(dir, "dialbridge_0.0.0+1_"+runtime.GOARCH+".deb")
 }
 
 // steps counts the migrations that the database of the machine has seen, in a copy of it: SQLite follows Path's link to the host.
