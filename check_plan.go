@@ -164,7 +164,23 @@ func (f *fixer) others(t *etc.Tree, s etc.Section, name string) {
 		f.left("%s:%d has a user [%s] that was not made here: set [ami] username and secret of %s to it, or username to another name", s.File, s.Line, name, f.o.file)
 	case secret != string(f.cfg.AMI.Secret):
 		f.left("%s:%d has a user [%s] with another secret than [ami] secret of %s", s.File, s.Line, name, f.o.file)
+	default:
+		for key, need := range map[string]string{"read": readClasses, "write": writeClasses} {
+			if missing := lacking(t.Value(name, key), need); missing != "" {
+				f.left("%s:%d has a user [%s] that was not made here, whose %s lacks %s", s.File, s.Line, name, key, missing)
+			}
+		}
 	}
+}
+
+// lacking lists the classes that are needed and not given. Where nothing is given in the section itself it may be in its template.
+func lacking(given, need string) string {
+	if given == "" || given == "all" {
+		return ""
+	}
+	have := strings.FieldsFunc(given, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	missing := strings.Split(need, ",")
+	return strings.Join(slices.DeleteFunc(missing, func(class string) bool { return slices.Contains(have, class) || slices.Contains(have, "all") }), ",")
 }
 
 // writable reports whether an own file can be reached from a main file of Asterisk, and a secret in it be understood.
@@ -307,10 +323,17 @@ func asteriskOwner(main string) (etc.Owner, error) {
 	return o, nil
 }
 
+// pair plans a key of api.conf, unless the environment would beat it.
 func (f *fixer) pair(part, section, key, value, have string, secret bool) {
-	if have != value {
-		f.pairs = append(f.pairs, pair{part, section, key, value, secret})
+	if have == value {
+		return
 	}
+	variable := "DIALBRIDGE_" + strings.ToUpper(section+"_"+key)
+	if slices.ContainsFunc(f.environ, func(v string) bool { return strings.HasPrefix(v, variable+"=") }) {
+		f.left("%s of the environment beats [%s] %s of %s: take it out of there", variable, section, key, f.o.file)
+		return
+	}
+	f.pairs = append(f.pairs, pair{part, section, key, value, secret})
 }
 
 // listens is where Asterisk is reached by what its file says; it is opened to this machine alone when it was closed.

@@ -208,3 +208,19 @@ func TestCheckReadsTheEnvironmentOfTheUnit(t *testing.T) {
 		t.Errorf("without a file: %q", got)
 	}
 }
+
+func TestFixersDoNotMeet(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockFolder(dir); err == nil || !strings.Contains(err.Error(), "another") {
+		t.Errorf("a second one: %v", err)
+	}
+	unlock()
+	if unlock, err = lockFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
