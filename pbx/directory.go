@@ -242,8 +242,10 @@ func (d *Directory) uproot(ctx context.Context, p plant, l Line) error {
 	return nil
 }
 
-// awaitPhone waits until the picture has a phone, so that who asks next is told of it; after a while it need not.
+// awaitPhone waits until the picture has a phone, so that who asks next is told of it; after a while it need not. The look that the
+// reload of its file caused may have been too early to find it.
 func (d *Directory) awaitPhone(ctx context.Context, device string, n Exten) {
+	poke(d.sw.asks)
 	d.sw.awaitFor(ctx, confirmPatience, func(st *state) bool { x := st.extens[n]; return x != nil && x.device == device })
 }
 

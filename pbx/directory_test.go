@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type directoryRig struct {
 	files *amitest.Files
 	plan  *amitest.Dialplan
 	set   *amitest.Phones
+	early atomic.Bool // the next look at the phones comes before the last reload counts
 }
 
 // newDirectoryRig runs a directory on a database, which a second one may go on with.
@@ -35,7 +37,11 @@ func newDirectoryRig(t *testing.T, path string) *directoryRig {
 	x := &directoryRig{files: files, plan: f.ServeDialplan("internal"), set: f.ServePhones(files, "801", "802", "803")}
 	f.Handle("PJSIPShowEndpoints", func(s *amitest.Session, a ami.Action) {
 		var list []ami.Message
+		early := x.early.Swap(false)
 		for _, n := range x.set.Loaded() {
+			if early && x.files.Value(amitest.WizardFile, n, "endpoint/context") != "" {
+				continue
+			}
 			list = append(list, amitest.NewEvent("EndpointList", "ObjectName", n))
 		}
 		s.List(a, "will follow", list, "EndpointListComplete")
@@ -120,6 +126,19 @@ func TestLineIsMadeAndTakenAway(t *testing.T) {
 }
 
 // TestWhatIsThereStays: nothing that somebody else has made is changed, or led elsewhere.
+// TestLookThatIsEarly holds that a phone is in the picture when it was made, though the look after the reload has not found it yet.
+func TestLookThatIsEarly(t *testing.T) {
+	x := newDirectoryRig(t, filepath.Join(t.TempDir(), "a.db"))
+	x.early.Store(true)
+	x.must(x.d.AddLine(context.Background(), line821()))
+	if x.early.Load() {
+		t.Error("nobody has looked")
+	}
+	if !x.sw.known("821") {
+		t.Error("the picture has not 821")
+	}
+}
+
 func TestWhatIsThereStays(t *testing.T) {
 	x := newDirectoryRig(t, filepath.Join(t.TempDir(), "a.db"))
 	ctx := context.Background()
