@@ -306,21 +306,35 @@ func (f *fixer) edit(part, path, like string, shown []string, edited func(string
 	return true, nil
 }
 
-// asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it: where the other one
-// is root's, who reads it is found by the group of the name.
+// asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it, else Asterisk refuses the file that
+// includes it: where the other one is root's and open to everybody, that group is found by the process, or by its usual name.
 func asteriskOwner(main string) (etc.Owner, error) {
 	o, err := etc.OwnerOf(main)
-	if err != nil {
+	if err != nil || o.GID != 0 || o.Mode&0o004 == 0 {
 		return o, err
 	}
-	if o.GID == 0 && o.Mode&0o004 != 0 {
-		if g, err := user.LookupGroup("asterisk"); err == nil {
-			if o.GID, err = strconv.Atoi(g.Gid); err != nil {
-				return o, err
-			}
-		}
+	if gid, runs := groupOf("asterisk"); runs {
+		o.GID = gid
+	} else if g, err := user.LookupGroup("asterisk"); err == nil {
+		o.GID, err = strconv.Atoi(g.Gid)
+		return o, err
 	}
 	return o, nil
+}
+
+// groupOf is the group that a program runs with, by the first of its processes.
+func groupOf(program string) (gid int, runs bool) {
+	list, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is good
+	for _, path := range list {
+		name, err := os.ReadFile(path)
+		if err != nil || strings.TrimSpace(string(name)) != program {
+			continue // it has ended, or is another one
+		}
+		if o, err := etc.OwnerOf(filepath.Dir(path)); err == nil {
+			return o.GID, true
+		}
+	}
+	return 0, false
 }
 
 // pair plans a key of api.conf, unless the environment would beat it.
@@ -348,7 +362,8 @@ func listens(t *etc.Tree, portKey, port string, opened bool) string {
 func makeFolder(dir string, o etc.Owner) error {
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		_, err = etc.OwnerOf(dir) // which refuses a link
+		return err
 	}
 	if err != nil {
 		return err

@@ -224,3 +224,16 @@ func TestFixersDoNotMeet(t *testing.T) {
 	}
 	unlock()
 }
+
+func TestGroupOfARunningProgram(t *testing.T) {
+	own, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gid, runs := groupOf(strings.TrimSpace(string(own))); !runs || gid != os.Getegid() {
+		t.Errorf("this test runs as %d, %v; it is %d", gid, runs, os.Getegid())
+	}
+	if _, runs := groupOf("no program is called this"); runs {
+		t.Error("a program that does not run was found")
+	}
+}
