@@ -32,10 +32,13 @@ var (
 	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 
+// fixHint stands above lines that can be written by the program.
+const fixHint = "dialbridge check --fix     # writes them, unless somebody else made that user; or by hand:"
+
 // managerLines are the lines of manager.conf that give the daemon what it needs.
 func (c *checkup) managerLines() []string {
 	return []string{
-		"dialbridge check --fix     # writes them, or by hand:",
+		fixHint,
 		"in manager.conf:  [general] enabled=yes, timestampevents=yes",
 		"                  [" + cmp.Or(c.cfg.AMI.Username, ownName) + "]",
 		"                  secret=the [ami] secret of api.conf",
@@ -306,7 +309,7 @@ func (c *checkup) ari(ctx context.Context) {
 		c.good("ari", "logged in, asterisk "+info.Version)
 		return
 	}
-	c.bad("ari", err.Error(), "dialbridge check --fix     # writes them, or by hand:",
+	c.bad("ari", err.Error(), fixHint,
 		"in http.conf:  [general] enabled=yes, bindaddr=127.0.0.1",
 		"in ari.conf:   [general] enabled=yes",
 		"               ["+c.cfg.ARI.Username+"] type=user, read_only=no, password=the [ari] password of api.conf",

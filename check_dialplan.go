@@ -83,7 +83,7 @@ func dialplanContexts(ctx context.Context, client *ami.Client) ([]string, error)
 	if len(list) == 0 || list[len(list)-1] != "_EOF_" {
 		return nil, errors.New("asterisk does not complete a line of its console")
 	}
-	return list[:len(list)-1], nil
+	return slices.DeleteFunc(list[:len(list)-1], func(name string) bool { return strings.HasPrefix(name, "__") }), nil // Asterisk's own
 }
 
 func matching(list []string, re *regexp.Regexp) []string {

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,6 +93,11 @@ func (a account) become() error {
 		}
 	}
 	return nil
+}
+
+// in reports whether the user is of a group.
+func (a account) in(gid int) bool {
+	return a.gid == gid || slices.ContainsFunc(a.groups, func(g uint32) bool { return int(g) == gid })
 }
 
 // whom names the account in a text.

@@ -164,7 +164,23 @@ func (f *fixer) others(t *etc.Tree, s etc.Section, name string) {
 		f.left("%s:%d has a user [%s] that was not made here: set [ami] username and secret of %s to it, or username to another name", s.File, s.Line, name, f.o.file)
 	case secret != string(f.cfg.AMI.Secret):
 		f.left("%s:%d has a user [%s] with another secret than [ami] secret of %s", s.File, s.Line, name, f.o.file)
+	default:
+		for key, need := range map[string]string{"read": readClasses, "write": writeClasses} {
+			if missing := lacking(t.Value(name, key), need); missing != "" {
+				f.left("%s:%d has a user [%s] that was not made here, whose %s lacks %s", s.File, s.Line, name, key, missing)
+			}
+		}
 	}
+}
+
+// lacking lists the classes that are needed and not given. Where nothing is given in the section itself it may be in its template.
+func lacking(given, need string) string {
+	if given == "" || given == "all" {
+		return ""
+	}
+	have := strings.FieldsFunc(given, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	missing := strings.Split(need, ",")
+	return strings.Join(slices.DeleteFunc(missing, func(class string) bool { return slices.Contains(have, class) || slices.Contains(have, "all") }), ",")
 }
 
 // writable reports whether an own file can be reached from a main file of Asterisk, and a secret in it be understood.
@@ -290,27 +306,48 @@ func (f *fixer) edit(part, path, like string, shown []string, edited func(string
 	return true, nil
 }
 
-// asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it: where the other one
-// is root's, who reads it is found by the group of the name.
+// asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it, else Asterisk refuses the file that
+// includes it: where the other one is root's and open to everybody, that group is found by the process, or by its usual name.
 func asteriskOwner(main string) (etc.Owner, error) {
 	o, err := etc.OwnerOf(main)
-	if err != nil {
+	if err != nil || o.GID != 0 || o.Mode&0o004 == 0 {
 		return o, err
 	}
-	if o.GID == 0 && o.Mode&0o004 != 0 {
-		if g, err := user.LookupGroup("asterisk"); err == nil {
-			if o.GID, err = strconv.Atoi(g.Gid); err != nil {
-				return o, err
-			}
-		}
+	if gid, runs := groupOf("asterisk"); runs {
+		o.GID = gid
+	} else if g, err := user.LookupGroup("asterisk"); err == nil {
+		o.GID, err = strconv.Atoi(g.Gid)
+		return o, err
 	}
 	return o, nil
 }
 
-func (f *fixer) pair(part, section, key, value, have string, secret bool) {
-	if have != value {
-		f.pairs = append(f.pairs, pair{part, section, key, value, secret})
+// groupOf is the group that a program runs with, by the first of its processes.
+func groupOf(program string) (gid int, runs bool) {
+	list, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is good
+	for _, path := range list {
+		name, err := os.ReadFile(path)
+		if err != nil || strings.TrimSpace(string(name)) != program {
+			continue // it has ended, or is another one
+		}
+		if o, err := etc.OwnerOf(filepath.Dir(path)); err == nil {
+			return o.GID, true
+		}
 	}
+	return 0, false
+}
+
+// pair plans a key of api.conf, unless the environment would beat it.
+func (f *fixer) pair(part, section, key, value, have string, secret bool) {
+	if have == value {
+		return
+	}
+	variable := "DIALBRIDGE_" + strings.ToUpper(section+"_"+key)
+	if slices.ContainsFunc(f.environ, func(v string) bool { return strings.HasPrefix(v, variable+"=") }) {
+		f.left("%s of the environment beats [%s] %s of %s: take it out of there", variable, section, key, f.o.file)
+		return
+	}
+	f.pairs = append(f.pairs, pair{part, section, key, value, secret})
 }
 
 // listens is where Asterisk is reached by what its file says; it is opened to this machine alone when it was closed.
@@ -325,7 +362,8 @@ func listens(t *etc.Tree, portKey, port string, opened bool) string {
 func makeFolder(dir string, o etc.Owner) error {
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		_, err = etc.OwnerOf(dir) // which refuses a link
+		return err
 	}
 	if err != nil {
 		return err

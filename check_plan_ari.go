@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"net/url"
@@ -143,7 +144,10 @@ func (f *fixer) ownChange() (change, error) {
 		return change{}, err
 	}
 	text := string(was)
-	c := change{path: f.o.file, part: "api.conf", was: was, owner: owner}
+	c := change{path: f.o.file, part: "api.conf", was: was, owner: f.tightened(owner)}
+	if c.owner != owner {
+		c.shown = append(c.shown, fmt.Sprintf("# and can no longer be read by everybody: %04o", c.owner.Mode))
+	}
 	section := ""
 	for _, p := range f.pairs {
 		if p.section != section {
@@ -158,4 +162,20 @@ func (f *fixer) ownChange() (change, error) {
 	}
 	c.text = []byte(text)
 	return c, nil
+}
+
+// tightened closes a file that is to hold secrets to everybody, and keeps it open to the daemon.
+func (f *fixer) tightened(o etc.Owner) etc.Owner {
+	if o.Mode&0o007 == 0 {
+		return o
+	}
+	o.Mode &^= 0o007
+	daemon := daemonAccount(f.o.file, f.cfg)
+	if daemon.name != "" && daemon.uid != o.UID && !daemon.in(o.GID) {
+		o.GID = daemon.gid
+	}
+	if daemon.name != "" && daemon.uid != o.UID {
+		o.Mode |= 0o040
+	}
+	return o
 }

@@ -208,3 +208,32 @@ func TestCheckReadsTheEnvironmentOfTheUnit(t *testing.T) {
 		t.Errorf("without a file: %q", got)
 	}
 }
+
+func TestFixersDoNotMeet(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockFolder(dir); err == nil || !strings.Contains(err.Error(), "another") {
+		t.Errorf("a second one: %v", err)
+	}
+	unlock()
+	if unlock, err = lockFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+func TestGroupOfARunningProgram(t *testing.T) {
+	own, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gid, runs := groupOf(strings.TrimSpace(string(own))); !runs || gid != os.Getegid() {
+		t.Errorf("this test runs as %d, %v; it is %d", gid, runs, os.Getegid())
+	}
+	if _, runs := groupOf("no program is called this"); runs {
+		t.Error("a program that does not run was found")
+	}
+}
