@@ -15,6 +15,11 @@ NFPM_VERSION := v2.44.2
 NFPM_DIR    := $(CACHE)/dialbridge-tools/nfpm-$(NFPM_VERSION)-$(shell go env GOVERSION)
 NFPM        := $(NFPM_DIR)/nfpm
 
+# What looks for faults of accessibility in pages. Its version stands where it is used.
+AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
+AXE_DIR     := $(CACHE)/dialbridge-tools/axe-core-$(AXE_VERSION)
+AXE         := $(AXE_DIR)/axe.min.js
+
 FUZZTIME    ?= 30s
 FAULT       ?=
 TESTFLAGS   ?=
@@ -130,5 +135,12 @@ need-build:
 need-deb:
 	@scripts/need.sh deb $(ARCHS)
 
-need-test:
+need-test: $(AXE)
 	@scripts/need.sh test
+
+$(AXE):
+	@scripts/need.sh npm
+	mkdir -p $(AXE_DIR)
+	cd $(AXE_DIR) && npm pack --silent axe-core@$(AXE_VERSION)
+	cd $(AXE_DIR) && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/LICENSE package/axe.min.js && rm axe-core-$(AXE_VERSION).tgz
+	touch $(AXE)

@@ -3,7 +3,9 @@
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
 #   need.sh qemu    the same, and what runs programs of the other architectures
-#   need.sh test    the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
+#   need.sh test    the same, what the lab boots Asterisk and whole machines with, curl for the conformance run, and
+#                   Chromium for the pages of the console
+#   need.sh npm     npm, for what tests take from its registry
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -44,7 +46,9 @@ test)
 	want curl curl
 	want git git
 	want ip iproute2
+	want chromium chromium
 	;;
+npm) want npm npm ;;
 esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0
