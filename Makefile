@@ -42,7 +42,7 @@ export CGO_ENABLED := 1
 .PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab deb static test-deb clean check need-build need-deb need-test
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
