@@ -12,6 +12,9 @@ LINT_VERSION := v2.15.0
 LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 LINT        := $(LINT_DIR)/golangci-lint
 PROMTOOL    := $(CACHE)/dialbridge-tools/promtool/promtool
+NFPM_VERSION := v2.44.2
+NFPM_DIR    := $(CACHE)/dialbridge-tools/nfpm-$(NFPM_VERSION)-$(shell go env GOVERSION)
+NFPM        := $(NFPM_DIR)/nfpm
 
 # What looks for faults of accessibility in pages. Its version stands where it is used.
 AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
@@ -23,13 +26,24 @@ FAULT       ?=
 TESTFLAGS   ?=
 PKG         ?= ./...
 
+# Packages and static programs are made for these, whatever this machine is.
+ARCHS       ?= amd64 arm64
+BIN         ?= bin
+DIST        ?= dist
+CC_amd64    := x86_64-linux-gnu-gcc
+CC_arm64    := aarch64-linux-gnu-gcc
+# Names and users are looked up by Go itself, and the time zones are in the program: nothing of another libc is needed.
+STATIC_TAGS := netgo,osusergo,timetzdata,sqlite_omit_load_extension
+STATIC_LDFLAGS := -s -w -linkmode external -extldflags "-static"
+DEB_VERSION ?= $(shell scripts/deb-version.sh)
+
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab clean check need-build need-lab need-promtool need-receivers need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb clean check need-build need-deb need-lab need-promtool need-receivers need-test
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
@@ -98,16 +112,39 @@ pictures: need-test ## make the pictures of the toolbar for the documents anew
 	mkdir -p docs/img
 	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img
 
+static: $(ARCHS:%=$(BIN)/linux-%/dialbridge) ## build bin/linux-ARCH/dialbridge for ARCHS, which run on any Linux
+
+$(BIN)/linux-%/dialbridge: need-deb FORCE
+	CC=$(CC_$*) GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags $(STATIC_TAGS) -o $@ \
+	  -ldflags '$(LDFLAGS) $(STATIC_LDFLAGS)' .
+
+deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
+	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
+
+test-deb: need-test ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
+	@scripts/need.sh qemu
+	go test -count=1 -timeout 60m -v ./lab/box -args -all
+
+$(NFPM):
+	@echo "building nfpm $(NFPM_VERSION), which takes about a minute, once"
+	mkdir -p $(NFPM_DIR)
+	cd / && GOFLAGS= GOBIN=$(NFPM_DIR) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+FORCE:
+
 lab: need-lab ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
 clean: ## remove what was built
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out
 
 check: lint test ## lint and test: what must pass before a change is handed in
 
 need-build:
 	@scripts/need.sh build
+
+need-deb:
+	@scripts/need.sh deb $(ARCHS)
 
 need-lab:
 	@scripts/need.sh lab

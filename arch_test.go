@@ -26,6 +26,7 @@ var rooms = map[string][]string{
 	"ari":              {},
 	"internal/baddisk": {},
 	"internal/conf":    {},
+	"internal/etc":     {},
 	"internal/golden":  {},
 	"internal/trial":   {},
 	"internal/httpd":   {},

@@ -2,194 +2,244 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/spf13/cobra"
 
-	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/internal/conf"
-	"github.com/dialbridge/dialbridge/internal/sqlite"
-	"github.com/dialbridge/dialbridge/webhook"
 )
 
-// checkup tries what the daemon needs and prints a line each. It changes nothing.
+// checkOptions are the flags of `dialbridge check`.
+type checkOptions struct {
+	file    string // api.conf
+	asJSON  bool
+	fix     bool
+	yes     bool
+	etc     string // Asterisk's configuration folder
+	command string // what runs Asterisk's console
+}
+
+// checkCommand is `dialbridge check`.
+func (p program) checkCommand(file *string, load func() (*conf.Config, error)) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs,
+		Long: "Tries everything the daemon needs and prints a line each; a line that fails says how to mend it. With --fix it\n" +
+			"writes what can be written safely, after asking, makes Asterisk read it, and checks again.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.file = *file
+			if o.yes && !o.fix {
+				return fmt.Errorf("%w: --yes is for --fix", errUsage)
+			}
+			if len(strings.Fields(o.command)) == 0 {
+				return fmt.Errorf("%w: --asterisk-command is empty", errUsage)
+			}
+			return p.check(cmd.Context(), o, load)
+		},
+	}
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print for scripts")
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "write what is missing, after asking")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "with --fix: do not ask")
+	cmd.Flags().StringVar(&o.etc, "asterisk-etc", "/etc/asterisk", "Asterisk's configuration `folder`")
+	cmd.Flags().StringVar(&o.command, "asterisk-command", "asterisk", "`command` that, with -rx, runs one of Asterisk's console")
+	return cmd
+}
+
+// groupPatience bounds a group of checks, whatever it waits for: a file system that hangs, a peer that is silent.
+const groupPatience = 12 * time.Second
+
+// finding is one line of the report.
+type finding struct {
+	Status string   `json:"status"` // "ok", "note" or "fail"
+	Name   string   `json:"name"`
+	Text   string   `json:"text"`
+	Mend   []string `json:"mend,omitempty"` // what to do, line by line
+}
+
+// checkup tries what the daemon needs. But for a test event that the receivers get and a row of the database it changes nothing. Each
+// group of checks has a copy of it to itself, with what it has found.
 type checkup struct {
-	cfg    *conf.Config
-	out    io.Writer
-	failed bool
+	o     checkOptions
+	cfg   *conf.Config
+	who   account // whose access to files is tried
+	found []finding
+}
+
+// group is a number of checks that are made one after the other. Groups are made at the same time.
+type group struct {
+	name string
+	run  func(*checkup, context.Context)
+}
+
+// groups lists what is checked, in the order of the report.
+func (c *checkup) groups() []group {
+	list := []group{
+		{"configuration", (*checkup).configuration},
+		{"database", (*checkup).database},
+		{"ami", (*checkup).asterisk},
+		{"ari", (*checkup).ari},
+		{"recordings", (*checkup).recordings},
+		{"call records", (*checkup).recordsFile},
+	}
+	for _, t := range targets(c.cfg) {
+		name, key := receiverName(t)
+		list = append(list, group{name, func(c *checkup, ctx context.Context) { c.receiver(ctx, t, name, key) }})
+	}
+	return append(list,
+		group{"port", (*checkup).ports},
+		group{"webkey", func(c *checkup, _ context.Context) { c.webkey() }},
+		group{"clock", func(c *checkup, _ context.Context) { c.clock() }},
+		group{"service", (*checkup).service},
+	)
 }
 
 // check runs all tests. A configuration that does not load is an error of usage; anything else that fails is reported
 // line by line.
-func (p program) check(ctx context.Context, load func() (*conf.Config, error)) error {
+func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.Config, error)) error {
+	if o.file == defaultConfig {
+		p.environ = withUnitEnvironment(p.environ, unitEnvironment)
+		load = func() (*conf.Config, error) { return p.load(o.file) }
+	}
 	cfg, err := load()
 	if err != nil {
 		return err
 	}
-	c := &checkup{cfg: cfg, out: p.out}
-	c.good("configuration", "read without a fault")
-	c.database(ctx)
-	c.asterisk(ctx)
-	c.ari(ctx)
-	c.recordings()
-	c.receivers(ctx)
-	c.webkey()
-	c.clock()
-	if c.failed {
-		return errReported
-	}
-	return nil
-}
-
-func (c *checkup) line(word, what, text string, mend ...string) {
-	_, _ = fmt.Fprintf(c.out, "%-5s %-15s %s\n", word, what, text)
-	for _, m := range mend {
-		_, _ = fmt.Fprintf(c.out, "      %-15s   %s\n", "", m)
-	}
-}
-
-func (c *checkup) good(what, text string) { c.line("ok", what, text) }
-
-func (c *checkup) note(what, text string, mend ...string) { c.line("note", what, text, mend...) }
-
-func (c *checkup) bad(what, text string, mend ...string) {
-	c.failed = true
-	c.line("FAIL", what, text, mend...)
-}
-
-// database tries an existing file and the folder of one that is still to be made. It makes none: the file of a check run
-// by root would be closed to the daemon.
-func (c *checkup) database(ctx context.Context) {
-	path := c.cfg.Store.Path
-	mend := []string{
-		"[store] path must name a file in a directory that the daemon's user may write:",
-		"install -d -o dialbridge -g dialbridge -m 0750 " + filepath.Dir(path),
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := writable(filepath.Dir(path)); err != nil {
-			c.bad("database", err.Error(), mend...)
-			return
+	var written []writtenFile
+	if o.fix {
+		f := &fixer{program: p, o: o, cfg: cfg, say: p.out}
+		if o.asJSON {
+			f.say = p.errs
 		}
-		c.good("database", path+" will be made at the first start")
-		return
+		if err := f.run(ctx); err != nil {
+			return err
+		}
+		written = f.written
+		if cfg, err = load(); err != nil {
+			return err
+		}
 	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(path), &disk); err == nil && int64(disk.Bavail)*disk.Bsize < lowSpace { //nolint:gosec // a number of blocks fits
-		c.bad("database", "little space is left on the disk of "+path, "give it at least 96 MiB, else events are not stored")
+	c := &checkup{o: o, cfg: cfg, who: daemonAccount(o.file, cfg)}
+	show := func(f finding) { p.printFinding(f) }
+	if o.asJSON {
+		show = func(finding) {}
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, MaxSize: c.cfg.Store.MaxSize, Tool: true, Logger: slog.New(slog.DiscardHandler)})
-	if err == nil {
-		err = errors.Join(db.Healthy(ctx), db.Close())
-	}
-	if err != nil {
-		c.bad("database", err.Error(), mend...)
-		return
-	}
-	c.good("database", path+" can be written")
-}
-
-// writable makes a file in a folder and removes it.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".dialbridge-check-*")
+	all, err := c.all(ctx, show)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	failed := slices.ContainsFunc(all, func(f finding) bool { return f.Status == "fail" })
+	if o.asJSON {
+		e := json.NewEncoder(p.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		err = e.Encode(struct {
+			OK      bool          `json:"ok"`
+			Version string        `json:"version"`
+			Written []writtenFile `json:"written,omitempty"`
+			Checks  []finding     `json:"checks"`
+		}{!failed, version, written, all})
+	}
+	if err == nil && failed {
+		return errReported
+	}
+	return err
 }
 
-func (c *checkup) ari(ctx context.Context) {
-	if c.cfg.ARI.Username == "" {
-		c.note("ari", "not configured ([ari] username is empty): functions that need it answer 501")
-		return
-	}
-	info, err := ari.New(ariOptions(c.cfg)).Info(ctx)
-	if err == nil {
-		c.good("ari", "logged in, asterisk "+info.Version)
-		return
-	}
-	c.bad("ari", err.Error(), "in http.conf:  [general] enabled=yes, bindaddr=127.0.0.1",
-		"in ari.conf:   [general] enabled=yes",
-		"               ["+c.cfg.ARI.Username+"] type=user, read_only=no, password=the [ari] password of api.conf",
-		"then:          asterisk -rx 'module reload http' and 'module reload res_ari.so'")
-}
+// unitEnvironment is the file of the unit that may hold secrets, in the form of systemd.exec(5).
+const unitEnvironment = "/etc/default/dialbridge"
 
-func (c *checkup) recordings() {
-	dir := c.cfg.Recordings.Directory
-	if _, err := os.ReadDir(dir); err != nil {
-		c.bad("recordings", err.Error(), "the daemon's user must be able to read the folder; usually:", "usermod -a -G asterisk dialbridge")
-		return
-	}
-	c.good("recordings", dir+" can be read")
-}
-
-// receivers sends one signed test event to each and wants a 2xx.
-func (c *checkup) receivers(ctx context.Context) {
-	for _, t := range targets(c.cfg) {
-		switch {
-		case t.Receiver != "":
-			c.receiver(ctx, t, "receiver "+t.Receiver, "[webhook "+t.Receiver+"] url")
-		case t.URL != "":
-			c.receiver(ctx, t, "receiver", "[general] URL")
-		default:
-			c.note("receiver", "[general] URL is empty: events are not pushed")
-		}
-	}
-}
-
-func (c *checkup) receiver(ctx context.Context, t webhook.Target, name, key string) {
-	url := conf.URL(t.URL) // which is shown without its secrets
-	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
-	defer cancel()
-	status, err := webhook.Probe(ctx, t, nil, webhook.TestEvent())
+// withUnitEnvironment puts what the daemon gets from the file before the environment of the check, which beats it.
+func withUnitEnvironment(environ []string, file string) []string {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		c.bad(name, fmt.Sprintf("%s: %v", url, err), key+" must name a server that runs, and answers POST with a 2xx status")
-		return
+		return environ // there is none, or who checks is not the daemon
 	}
-	c.good(name, fmt.Sprintf("%s took a test event (status %d)", url, status))
-}
-
-func (c *checkup) webkey() {
-	g := c.cfg.General
-	switch {
-	case g.WebKey != "":
-		c.good("webkey", "requests need the token of the day, which `dialbridge token` prints")
-	case loopback(g.BindAddr):
-		c.note("webkey", "empty: every program on this machine may command the telephone system")
-	default:
-		c.note("webkey", "empty: everybody who reaches "+g.BindAddr+" may command the telephone system", "set [general] WEBKEY")
-	}
-}
-
-// builtIn is a year before which no clock can be right.
-const builtIn = 2026
-
-func (c *checkup) clock() {
-	now := time.Now().In(c.cfg.General.Timezone)
-	text := now.Format("2006-01-02 15:04:05 MST") + ", time zone " + zoneName(c.cfg.General.Timezone)
-	if now.Year() < builtIn {
-		c.bad("clock", text+": the clock is wrong", "timedatectl set-ntp true")
-		return
-	}
-	c.good("clock", text)
-}
-
-func zoneName(l *time.Location) string {
-	name := l.String()
-	if name != "Local" {
-		return name
-	}
-	if link, err := os.Readlink("/etc/localtime"); err == nil {
-		if _, zone, ok := strings.Cut(link, "zoneinfo/"); ok {
-			return zone + " (the system's)"
+	var list []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
 		}
+		value = strings.TrimSpace(value)
+		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		list = append(list, strings.TrimSpace(name)+"="+value)
 	}
-	return "the system's"
+	return append(list, environ...)
+}
+
+// all makes all groups at the same time and shows what they find in their order, each as soon as those before it are done.
+func (c *checkup) all(ctx context.Context, show func(finding)) (all []finding, err error) {
+	bounded, cancel := context.WithTimeout(ctx, groupPatience)
+	defer cancel()
+	groups := c.groups()
+	results := make([]chan []finding, len(groups))
+	for i, g := range groups {
+		own := *c
+		results[i] = make(chan []finding, 1)
+		go func() {
+			g.run(&own, bounded)
+			results[i] <- own.found
+		}()
+	}
+	late := make(chan struct{}) // closed a moment after the end of the context, by which the groups end by themselves
+	stop := context.AfterFunc(bounded, func() { time.AfterFunc(time.Second, func() { close(late) }) })
+	defer stop()
+	for i, g := range groups {
+		var found []finding
+		select {
+		case found = <-results[i]:
+		case <-late: // a file system that hangs
+			found = []finding{{Status: "fail", Name: g.name, Text: "was given up after " + groupPatience.String()}}
+		}
+		if ctx.Err() != nil {
+			continue
+		}
+		for _, f := range found {
+			show(f)
+		}
+		all = append(all, found...)
+	}
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
+	return all, nil
+}
+
+func (c *checkup) good(what, text string) {
+	c.found = append(c.found, finding{Status: "ok", Name: what, Text: text})
+}
+
+func (c *checkup) note(what, text string, mend ...string) {
+	c.found = append(c.found, finding{Status: "note", Name: what, Text: text, Mend: mend})
+}
+
+func (c *checkup) bad(what, text string, mend ...string) {
+	c.found = append(c.found, finding{Status: "fail", Name: what, Text: text, Mend: mend})
+}
+
+// colours are the signs that switch a colour on, by status.
+var colours = map[string]string{"ok": "\x1b[32m", "note": "\x1b[33m", "fail": "\x1b[31;1m"}
+
+// printFinding prints a line, in colours where a person sees them.
+func (p program) printFinding(f finding) {
+	word, colour, plainly := f.Status, "", ""
+	if word == "fail" {
+		word = "FAIL"
+	}
+	if terminal(p.out) && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb" {
+		colour, plainly = colours[f.Status], "\x1b[0m"
+	}
+	_, _ = fmt.Fprintf(p.out, "%s%-5s%s %-15s %s\n", colour, word, plainly, f.Name, plain(f.Text))
+	for _, m := range f.Mend {
+		_, _ = fmt.Fprintf(p.out, "      %-15s   %s\n", "", plain(m))
+	}
 }

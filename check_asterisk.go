@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/ari"
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
@@ -29,16 +32,20 @@ var (
 	neededClasses = []string{"system", "call", "agent", "user", "dtmf", "reporting", "cdr", "dialplan"}
 )
 
+// fixHint stands above lines that can be written by the program.
+const fixHint = "dialbridge check --fix     # writes them, unless somebody else made that user; or by hand:"
+
 // managerLines are the lines of manager.conf that give the daemon what it needs.
 func (c *checkup) managerLines() []string {
 	return []string{
+		fixHint,
 		"in manager.conf:  [general] enabled=yes, timestampevents=yes",
-		"                  [" + c.cfg.AMI.Username + "]",
+		"                  [" + cmp.Or(c.cfg.AMI.Username, ownName) + "]",
 		"                  secret=the [ami] secret of api.conf",
 		"                  deny=0.0.0.0/0.0.0.0", // a permit alone keeps nobody out
 		"                  permit=127.0.0.1/255.255.255.255",
-		"                  read=system,call,agent,user,dtmf,reporting,cdr,dialplan",
-		"                  write=system,call,agent,user,config,command,reporting,originate",
+		"                  read=" + readClasses,
+		"                  write=" + writeClasses,
 		"                  writetimeout=5000",
 		"then:             asterisk -rx 'manager reload'",
 	}
@@ -72,6 +79,9 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 	defer look.Stop()
 	for up := false; ; {
 		select {
+		case <-ctx.Done():
+			c.bad("ami", c.cfg.AMI.Address+": no answer in time", c.managerLines()...)
+			return
 		case batch := <-client.Stream():
 			for _, item := range batch {
 				switch {
@@ -85,7 +95,7 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 			}
 		case <-look.C:
 			if st := client.Status(); !up && st.Err != nil && st.Phase == ami.Waiting {
-				c.bad("ami", c.cfg.AMI.Address+": "+st.Err.Error(), c.managerLines()...)
+				c.bad("ami", c.cfg.AMI.Address+": "+st.Err.Error(), c.mendLink(st.Err)...)
 				return
 			}
 		case <-deadline.C:
@@ -101,6 +111,15 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 	}
 }
 
+// mendLink says what to do about a link that cannot be had.
+func (c *checkup) mendLink(err error) []string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return append([]string{"nothing listens there: is asterisk running (systemctl status asterisk), and [general] of manager.conf enabled?",
+			"when both are so: systemctl restart asterisk     # a manager that was switched off and on again may have lost its port"}, c.managerLines()...)
+	}
+	return c.managerLines()
+}
+
 func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message) {
 	c.good("fully booted", "up for "+m.Get("Uptime")+" s")
 	c.actions(ctx, client)
@@ -108,6 +127,10 @@ func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message)
 	c.classes(ctx, client)
 	c.phones(ctx, client, c.drivers(ctx, client))
 	c.cdrs(ctx, client)
+	c.contexts(ctx, client)
+	c.queues(ctx, client)
+	c.folders(ctx, client)
+	c.time(ctx, client)
 }
 
 // actions compares what the user may do with what is needed: ListCommands lists what it may.
@@ -269,4 +292,26 @@ func (c *checkup) cdrs(ctx context.Context, client *ami.Client) {
 	}
 	c.note("cdr_manager", "not enabled: call records are composed by the daemon",
 		"in cdr_manager.conf: [general] enabled=yes; then: asterisk -rx 'module reload cdr_manager.so'")
+}
+
+// ariPatienceOfCheck bounds the one question to the REST interface.
+const ariPatienceOfCheck = 4 * time.Second
+
+func (c *checkup) ari(ctx context.Context) {
+	if c.cfg.ARI.Username == "" {
+		c.note("ari", "not configured ([ari] username is empty): functions that need it answer 501")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ariPatienceOfCheck)
+	defer cancel()
+	info, err := ari.New(ariOptions(c.cfg)).Info(ctx)
+	if err == nil {
+		c.good("ari", "logged in, asterisk "+info.Version)
+		return
+	}
+	c.bad("ari", err.Error(), fixHint,
+		"in http.conf:  [general] enabled=yes, bindaddr=127.0.0.1",
+		"in ari.conf:   [general] enabled=yes",
+		"               ["+c.cfg.ARI.Username+"] type=user, read_only=no, password=the [ari] password of api.conf",
+		"then:          asterisk -rx 'module reload http' and 'module reload res_ari.so'")
 }

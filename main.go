@@ -94,9 +94,7 @@ func (p program) command() *cobra.Command {
 	serve.Flags().BoolVar(&mend, "recover", false, "check the database first; keep a damaged one aside and go on with all that can be read of it")
 	root.AddCommand(
 		serve,
-		&cobra.Command{Use: "check", Short: "try everything the daemon needs and say how to mend it", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.check(cmd.Context(), load)
-		}},
+		p.checkCommand(&file, load),
 		p.tokenCommand(load),
 		p.outboxCommand(load),
 		&cobra.Command{Use: "version", Short: "print the version", Args: noArgs, RunE: func(*cobra.Command, []string) error {

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"asterisk": asteriskVerb, "receiver": receiverVerb, "expand": expandVerb, "exits": exitsVerb,
 			"start": startVerb, "terminate": terminateVerb, "kill9": killVerb, "reload": reloadVerb, "ready": readyVerb,
 			"log": logVerb, "http": httpVerb, "until": untilVerb, "find": findVerb, "damage": damageVerb, "request": requestVerb, "answer": answerVerb,
-			"exposition": expositionVerb,
+			"exposition": expositionVerb, "modes": modesVerb,
 		},
 	})
 }
@@ -290,6 +290,7 @@ func expandVerb(ts *testscript.TestScript, neg bool, args []string) {
 			return "$" + v // the end of a regular expression
 		})
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+		ts.Check(os.Chmod(ts.MkAbs(name), 0o600)) // it may hold secrets
 	}
 }
 
@@ -366,6 +367,18 @@ func untilVerb(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s answers %d %s %v", args[1], a.status, a.text, a.err)
 		}
 		<-look.C
+	}
+}
+
+// modesVerb compares the permissions of files.
+func modesVerb(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args)%2 == 0, "modes MODE FILE...")
+	for i := 0; i < len(args); i += 2 {
+		info, err := os.Stat(ts.MkAbs(args[i+1]))
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[i] {
+			ts.Fatalf("%s has the mode %s, want %s", args[i+1], got, args[i])
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,12 +36,17 @@ func newAsterisk(s *stage, o amitest.Options) *asterisk {
 	list("ExtensionStateList")
 	list("DeviceStateList", devices...)
 	list("CoreShowChannels")
+	list("QueueStatus", amitest.NewEvent("QueueParams", "Queue", "630"), amitest.NewEvent("QueueMember", "Queue", "630", "Location", "PJSIP/808"))
 	say := func(action string, nameValue ...string) {
 		f.Handle(action, func(s *amitest.Session, a ami.Action) { s.Respond(a, "Success", nameValue...) })
 	}
 	say("CoreSettings", "AsteriskVersion", "22.0.0")
 	say("Originate", "Message", "Originate successfully queued")
 	say("ListCommands", commands("")...)
+	say("Getvar", "Value", "+0800")
+	f.Handle("Ping", func(s *amitest.Session, a ami.Action) {
+		s.Respond(a, "Success", "Ping", "Pong", "Timestamp", fmt.Sprintf("%.6f", float64(time.Now().UnixMicro())/1e6))
+	})
 	f.Handle("ModuleCheck", func(s *amitest.Session, a ami.Action) {
 		if a.Get("Module") == "chan_pjsip.so" {
 			s.Respond(a, "Success")
@@ -50,9 +56,11 @@ func newAsterisk(s *stage, o amitest.Options) *asterisk {
 	})
 	f.Handle("Command", func(s *amitest.Session, a ami.Action) {
 		output := map[string]string{
-			"cdr show status":          "    cdr_manager",
-			"manager show settings":    "  Timestamp events:          Yes",
-			"manager show user bridge": "         read perm: system,call,agent,user,dtmf,reporting,cdr,dialplan",
+			"cdr show status":                          "    cdr_manager",
+			"manager show settings":                    "  Timestamp events:          Yes",
+			"manager show user bridge":                 "         read perm: system,call,agent,user,dtmf,reporting,cdr,dialplan",
+			"core show settings":                       "  Spool directory:             /var/spool/asterisk",
+			`_command matchesarray "dialplan show" ""`: "  from-internal from-trunk ivr-610 _EOF_",
 		}
 		s.Respond(a, "Success", "Message", "Command output follows", "Output", output[a.Get("Command")])
 	})
@@ -77,7 +85,7 @@ func (f *asterisk) forbid(action string) {
 
 // asteriskVerb starts and steers the scripted Asterisk; $AMI is its address.
 func asteriskVerb(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) > 0, "asterisk start [SECRET] | secret SECRET | refuse | restart | silent ACTION | forbid ACTION | play CAPTURE | wait ACTION | dials N | logins N | [!] got ACTION TEXT")
+	usage(ts, len(args) > 0, "asterisk start [SECRET] | secret SECRET | refuse | restart | silent ACTION | forbid ACTION | adopt FILE | play CAPTURE | wait ACTION | dials N | logins N | [!] got ACTION TEXT")
 	s := stageOf(ts)
 	if args[0] == "start" {
 		o := amitest.Options{}
@@ -94,6 +102,12 @@ func asteriskVerb(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "secret":
 		s.fake.SetSecret(args[1])
+	case "adopt": // the secret that check --fix has made
+		found := regexp.MustCompile(`(?m)^secret = (.+)$`).FindStringSubmatch(ts.ReadFile(args[1]))
+		if found == nil {
+			ts.Fatalf("%s has no secret", args[1])
+		}
+		s.fake.SetSecret(found[1])
 	case "refuse":
 		s.fake.Refuse()
 		s.fake.Drop()
@@ -214,6 +228,7 @@ func receiverVerb(ts *testscript.TestScript, neg bool, args []string) {
 		r = newReceiver()
 		s.receivers[args[0]] = r
 		ts.Setenv(args[0], r.server.URL)
+		ts.Setenv(args[0]+"PORT", r.server.URL[strings.LastIndexByte(r.server.URL, ':')+1:])
 	}
 	if len(args) == 1 {
 		return

@@ -94,6 +94,10 @@ func inZone(cmd *exec.Cmd, file string) {
 
 // awaitFullyBooted logs in once; Asterisk then says FullyBooted, at once or when it is so.
 func (l *Lab) awaitFullyBooted(ctx context.Context) error {
+	if l.stock {
+		_, err := l.CLI(ctx, "core waitfullybooted")
+		return err
+	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", l.AMIAddress)
 	if err != nil {

@@ -29,6 +29,9 @@ func (l *Lab) CommandLine(command string) string {
 	return fmt.Sprintf("%sx '%s'", l.Console(), command)
 }
 
+// ConsoleCommand is the program, with its arguments, that runs a command of this Asterisk's console after -rx.
+func (l *Lab) ConsoleCommand() string { return strings.TrimSuffix(l.Console(), " -r") }
+
 // Console is the shell command that opens this Asterisk's console.
 func (l *Lab) Console() string {
 	chroot := ""

@@ -25,6 +25,9 @@ type Options struct {
 	NoTimestamps bool
 	// Timezone is Asterisk's local time, by its IANA name. Empty is the zone of this process.
 	Timezone string
+	// Stock leaves the manager, the servers of HTTP and ARI, and call records as Debian's package configures them, but for
+	// the address: nobody can log in. The fields of Lab that hold users and secrets are without meaning then.
+	Stock bool
 }
 
 // Lab is one running Asterisk with a stock configuration.
@@ -67,6 +70,7 @@ type Lab struct {
 	dir          string // run directory on the host
 	inside       string // the same, as Asterisk sees it
 	environment  []string
+	stock        bool
 	zone         string // file of the time zone as Asterisk sees it; "" is UTC, or the host's zone
 	log          *slog.Logger
 
@@ -142,6 +146,11 @@ func (l *Lab) prepare(o Options) error {
 	}
 	if err := fill(l.dir, s); err != nil {
 		return err
+	}
+	if l.stock = o.Stock; l.stock {
+		if err := l.restock(); err != nil {
+			return fmt.Errorf("lab stock configuration: %w", err)
+		}
 	}
 	l.environment = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + l.inside, "LANG=C.UTF-8", "TERM=dumb"}
 	return l.setZone(o.Timezone)

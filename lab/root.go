@@ -17,12 +17,22 @@ import (
 	"time"
 )
 
-// suites are the Debian releases that carry each version of Asterisk.
-var suites = map[string]string{"16": "bullseye", "22": "forky"}
+// suites are the Debian releases that carry each version of Asterisk, alone or on a whole box.
+var suites = map[string]string{"16": "bullseye", "22": "forky", boxed + "16": "bullseye", boxed + "22": "forky"}
+
+// boxed is before the version in the name of a root directory that is a whole machine's.
+const boxed = "box-"
 
 // recipe is the command that makes the root directory of a version, without the directory's name. The packages are
-// unpacked only: that takes half the time, and what their scripts would set up, no run needs (rootLinks).
+// unpacked only: that takes half the time, and what their scripts would set up, no run needs (rootLinks). A box has them
+// installed, and systemd.
 func recipe(version string) []string {
+	if strings.HasPrefix(version, boxed) {
+		return []string{
+			"mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory",
+			`--aptopt=Acquire::Check-Valid-Until "false"`, "--include=asterisk,systemd-sysv", suites[version],
+		}
+	}
 	return []string{
 		"mmdebstrap", "--variant=extract", "--mode=root", "--format=directory",
 		`--aptopt=Acquire::Check-Valid-Until "false"`,
@@ -119,6 +129,9 @@ func fillRoot(ctx context.Context, dir, version string) error {
 	<-p.done
 	if p.err != nil {
 		return fmt.Errorf("lab root: mmdebstrap %s: %w\n%s", suites[version], p.err, tail(output.String(), 20))
+	}
+	if strings.HasPrefix(version, boxed) {
+		return os.Chmod(dir, 0o755)
 	}
 	return finishRoot(dir)
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh lab     the same, what the lab boots Asterisk with, and curl for the conformance run
-#   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
-#   need.sh receivers  those languages, and Java
+#   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
+#   need.sh lab     the same as build, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh qemu    the same as build, and what runs programs of the other architectures
+#   need.sh receivers  the languages of docs/receivers, and Java
+#   need.sh test    the same as lab, what whole machines are booted with, Chromium for the pages of the console, and the languages of docs/receivers
 #   need.sh npm     npm, for what tests take from its registry
 #   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
@@ -28,9 +30,42 @@ languages() {
 	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
 }
 case ${1:-build} in
-lab) want mmdebstrap mmdebstrap; want curl curl ;;
-test) want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; languages ;;
-receivers) languages; want javac default-jdk-headless ;;
+deb)
+	for arch in "${@:2}"; do
+		case $arch-$(uname -m) in
+		amd64-x86_64 | arm64-aarch64) ;;
+		amd64-*)
+			want x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu
+			want /usr/x86_64-linux-gnu/lib/libc.a libc6-dev-amd64-cross
+			;;
+		arm64-*)
+			want aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+			want /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross
+			;;
+		esac
+	done
+	want git git
+	;;
+qemu)
+	want qemu-aarch64-static qemu-user-static
+	want qemu-x86_64-static qemu-user-static
+	;;
+lab)
+	want mmdebstrap mmdebstrap
+	want curl curl
+	;;
+test)
+	want mmdebstrap mmdebstrap
+	want curl curl
+	want git git
+	want ip iproute2
+	want chromium chromium
+	languages
+	;;
+receivers)
+	languages
+	want javac default-jdk-headless
+	;;
 npm) want npm npm ;;
 pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
 esac

@@ -47,10 +47,12 @@ type outcome struct {
 	key        string
 	probe      bool
 	verdict    verdict
-	status     int    // 0 when no answer came
-	class      string // of metrics: "2xx", "5xx", "timeout", "tls" ...
-	err        string // without secrets, "" when delivered
-	answer     []byte // first KiB, without secrets
+	status     int       // 0 when no answer came
+	class      string    // of metrics: "2xx", "5xx", "timeout", "tls" ...
+	err        string    // without secrets, "" when delivered
+	cause      error     // of no answer; its text may hold secrets
+	date       time.Time // the receiver's clock, zero when it told none
+	answer     []byte    // first KiB, without secrets
 	retryAfter time.Duration
 	at         time.Time // when it began
 	end        time.Time
@@ -64,6 +66,7 @@ func (e *endpoint) attempt(ctx context.Context, it item) outcome {
 	res, err := e.post(ctx, it, out.at) //nolint:bodyclose // read closes it
 	if err != nil {
 		out.end = time.Now()
+		out.cause = err
 		out.err, out.class = e.explain(err)
 		if ctx.Err() != nil {
 			out.verdict, out.class = abandoned, "abandoned"
@@ -98,6 +101,7 @@ func (e *endpoint) read(res *http.Response, out *outcome, cancel context.CancelF
 	defer func() { _ = res.Body.Close() }() // the verdict is known, nothing depends on the rest
 	out.status = res.StatusCode
 	out.verdict = judge(res.StatusCode)
+	out.date, _ = http.ParseTime(res.Header.Get("Date")) // zero when there is none
 	out.class = strconv.Itoa(res.StatusCode/100) + "xx"
 	timer := time.AfterFunc(drainTime, cancel)
 	defer timer.Stop()

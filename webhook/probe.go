@@ -11,22 +11,36 @@ import (
 // TestEvent is what is sent to see whether the receiver answers.
 func TestEvent() Event { return Event{ID: "evt_test", Kind: "test", Body: []byte(`{"event":"test"}`)} }
 
-// Probe sends one event to a target as a sender would, outside of any outbox, and returns the status of the answer. The
-// error says, without secrets, why there was no 2xx.
-func Probe(ctx context.Context, t Target, conf *tls.Config, e Event) (status int, err error) {
+// Probed is the outcome of a probe.
+type Probed struct {
+	Status int           // of the answer; 0 when none came
+	Class  string        // as in the metrics: "2xx", "5xx", "dns", "refused", "timeout", "tls", "network"
+	Date   time.Time     // the receiver's clock, by the answer's Date; zero when it told none
+	Asked  time.Time     // when the request was sent, by this machine's clock
+	Took   time.Duration // from the request to the status of its answer
+	Cause  error         // why no answer came, for errors.As alone: its text may hold secrets
+}
+
+// Probe sends one event to a target as a sender would, outside of any outbox. The error says, without secrets, why there was no 2xx.
+func Probe(ctx context.Context, t Target, conf *tls.Config, e Event) (Probed, error) {
 	p, err := newEndpoint(t, conf, nil)
 	if err != nil {
-		return 0, err
+		return Probed{}, err
 	}
 	if p == nil {
-		return 0, ErrURL
+		return Probed{}, ErrURL
 	}
 	defer func() {
 		if transport, ok := p.client.HTTPClient.Transport.(*http.Transport); ok {
 			transport.CloseIdleConnections()
 		}
 	}()
-	return p.probe(ctx, e)
+	out := p.attempt(ctx, item{eventID: e.ID, body: e.Body})
+	probed := Probed{Status: out.status, Class: out.class, Date: out.date, Asked: out.at, Took: out.end.Sub(out.at), Cause: out.cause}
+	if out.verdict != delivered {
+		return probed, errors.New(out.err)
+	}
+	return probed, nil
 }
 
 // Test sends one event to the present target past the outbox: neither the queue nor what is known of the receiver changes. The

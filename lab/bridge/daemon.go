@@ -111,6 +111,16 @@ func Prepare(l *lab.Lab, o Options) (*Daemon, error) {
 	return d, os.WriteFile(d.Config, []byte(Configuration(l, o)), 0o600)
 }
 
+// PrepareStock writes the api.conf of a machine whose Asterisk nobody has changed: what is to be told to whom, and nothing of
+// Asterisk but its folders, which differ from those of a machine in a lab.
+func PrepareStock(l *lab.Lab, o Options) (*Daemon, error) {
+	d := &Daemon{Config: filepath.Join(o.Dir, "api.conf"), opts: o}
+	text := fmt.Sprintf("[general]\nBINDADDR = %s\nBINDPORT = 0\nURL = %s\n\n[ami]\n# the address is found out\n[recordings]\n"+
+		"directory = %s\nasterisk_directory = %s\n[calls]\ncdr_csv = %s\n[store]\npath = %s\n",
+		l.IP, o.Receiver.URL, l.RecordingsDir, l.AsteriskRecordingsDir, l.CDRCSV, filepath.Join(o.Dir, "dialbridge.db"))
+	return d, os.WriteFile(d.Config, []byte(text+o.Extra), 0o600)
+}
+
 // Start writes api.conf, runs the daemon and waits until it is ready.
 func Start(ctx context.Context, l *lab.Lab, o Options) (*Daemon, error) {
 	d, err := Prepare(l, o)

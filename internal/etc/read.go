@@ -1,0 +1,202 @@
+package etc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxDepth is how deep files may include each other: Asterisk's own bound.
+const maxDepth = 10
+
+// Section is the head of a section where Asterisk reads it: [Name]. A [Name](+) adds to an earlier one and is none.
+type Section struct {
+	Name string
+	File string // its whole path
+	Line int
+}
+
+// Entry is one "name = value". The value is without its comment.
+type Entry struct {
+	Section, Name, Value string
+	File                 string
+	Line                 int
+}
+
+// Include is one #include or #tryinclude.
+type Include struct {
+	Pattern string // as written
+	File    string // where it stands
+	Section string // in which it stands, "" before the first
+	Opened  []string
+}
+
+// Tree is a configuration file of Asterisk and all that it includes, in the order in which Asterisk reads it.
+type Tree struct {
+	Dir      string
+	Files    []string // whole paths, the file itself first
+	Sections []Section
+	Entries  []Entry
+	Includes []Include // Opened are the sections that there are before it
+	Exec     bool      // a part of it is made by a program (#exec), which is not run here
+
+	section string
+	comment bool // inside ;-- --;
+}
+
+// Read reads the file name of Asterisk's configuration folder. A file that is included and not there is passed over, as
+// it is no concern of who wants to add to the file.
+func Read(dir, name string) (*Tree, error) {
+	t := &Tree{Dir: dir}
+	if err := t.read(filepath.Join(dir, name), 0); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Tree) read(path string, depth int) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	t.Files = append(t.Files, path)
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		line = strings.TrimSpace(t.uncomment(line))
+		switch {
+		case line == "":
+		case line[0] == '#':
+			if err := t.directive(path, line, depth); err != nil {
+				return err
+			}
+		case line[0] == '[':
+			t.open(path, number, line)
+		default:
+			name, value, _ := strings.Cut(line, "=")
+			value = strings.TrimSpace(strings.TrimPrefix(value, ">"))
+			t.Entries = append(t.Entries, Entry{Section: t.section, Name: strings.TrimSpace(name), Value: value, File: path, Line: number})
+		}
+	}
+	return nil
+}
+
+// uncomment cuts what follows a ";" that is not escaped, and what stands between ";--" and "--;".
+func (t *Tree) uncomment(line string) string {
+	var kept strings.Builder
+	for i := 0; i < len(line); i++ {
+		switch {
+		case t.comment:
+			if strings.HasPrefix(line[i:], "--;") {
+				t.comment = false
+				i += 2
+			}
+		case strings.HasPrefix(line[i:], `\;`):
+			kept.WriteByte(';')
+			i++
+		case strings.HasPrefix(line[i:], ";--") && !strings.HasPrefix(line[i:], ";---"):
+			t.comment = true
+			i += 2
+		case line[i] == ';':
+			return kept.String()
+		default:
+			kept.WriteByte(line[i])
+		}
+	}
+	return kept.String()
+}
+
+func (t *Tree) open(path string, number int, line string) {
+	name, options, _ := strings.Cut(line[1:], "]")
+	t.section = strings.TrimSpace(name)
+	if strings.Contains(options, "+") && t.Has(t.section) {
+		return
+	}
+	t.Sections = append(t.Sections, Section{Name: t.section, File: path, Line: number})
+}
+
+func (t *Tree) directive(path, line string, depth int) error {
+	word, rest, _ := strings.Cut(line[1:], " ")
+	if i := strings.IndexAny(line[1:], " \t"); i > 0 {
+		word, rest = line[1:1+i], line[1+i:]
+	}
+	switch strings.ToLower(word) {
+	case "exec":
+		t.Exec = true
+		return nil
+	case "include", "tryinclude":
+	default:
+		return nil
+	}
+	pattern := strings.Trim(strings.TrimSpace(rest), `"<>`)
+	include := Include{Pattern: pattern, File: path, Section: t.section}
+	for _, s := range t.Sections {
+		include.Opened = append(include.Opened, s.Name)
+	}
+	t.Includes = append(t.Includes, include)
+	if depth+1 >= maxDepth {
+		return fmt.Errorf("%s: files include each other more than %d deep", path, maxDepth)
+	}
+	matches, err := filepath.Glob(t.path(pattern))
+	if err != nil {
+		return fmt.Errorf("%s: #include %s: %w", path, pattern, err)
+	}
+	for _, m := range matches {
+		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tree) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(t.Dir, name)
+}
+
+// Has reports whether there is a section of the name.
+func (t *Tree) Has(section string) bool {
+	_, ok := t.Find(section)
+	return ok
+}
+
+// Find returns the head of a section.
+func (t *Tree) Find(section string) (Section, bool) {
+	i := slices.IndexFunc(t.Sections, func(s Section) bool { return s.Name == section })
+	if i < 0 {
+		return Section{}, false
+	}
+	return t.Sections[i], true
+}
+
+// Value returns what a name is set to, "" where it is not set. Of several lines the last one counts, as in Asterisk's own
+// reading of its settings.
+func (t *Tree) Value(section, name string) string {
+	for _, e := range slices.Backward(t.Entries) {
+		if e.Section == section && strings.EqualFold(e.Name, name) {
+			return e.Value
+		}
+	}
+	return ""
+}
+
+// True reports whether a value is one that Asterisk takes for yes.
+func True(value string) bool {
+	return slices.Contains([]string{"yes", "true", "y", "t", "1", "on"}, strings.ToLower(value))
+}
+
+// Including returns the first include that reaches a file, which need not be there yet.
+func (t *Tree) Including(file string) (Include, bool) {
+	for _, i := range t.Includes {
+		if ok, err := filepath.Match(t.path(i.Pattern), t.path(file)); ok && err == nil {
+			return i, true
+		}
+	}
+	return Include{}, false
+}

@@ -1,0 +1,191 @@
+package box_test
+
+import (
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dialbridge/dialbridge/lab/box"
+)
+
+// TestPackage goes the way of the documents on a Debian with nothing but a stock Asterisk: install, three lines of api.conf, check --fix,
+// start, the first event. Then the unit is tried, and the package is upgraded, removed and purged.
+func TestPackage(t *testing.T) {
+	for _, version := range versions() {
+		t.Run(version, func(t *testing.T) {
+			m := boot(t, version)
+			before := m.files()
+			m.firstEvent()
+			m.exposure()
+			m.sandbox()
+			m.watchdog()
+			m.again()
+			m.goes(before)
+			m.agreed()
+		})
+	}
+}
+
+// firstEvent installs, and goes on to the first pushed event without a touch at any file but api.conf.
+func (m *machine) firstEvent() {
+	m.Helper()
+	begun := time.Now()
+	asterisk := m.run("find /etc/asterisk -type f -exec sha256sum {} + | sort")
+	said := m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null 2>&1")
+	if !strings.Contains(said, "dialbridge check --fix") {
+		m.Errorf("the installation does not say how to go on: %s", said)
+	}
+	if diff := cmp.Diff(asterisk, m.run("find /etc/asterisk -type f -exec sha256sum {} + | sort")); diff != "" {
+		m.Errorf("nobody has agreed to a change of Asterisk's files (-before +after):\n%s", diff)
+	}
+	m.tells("stat -c '%U:%G %a' /etc/dialbridge /etc/dialbridge/api.conf /var/lib/dialbridge",
+		"root:dialbridge 750\nroot:dialbridge 640\ndialbridge:dialbridge 750")
+	m.tells("id -nG dialbridge", "dialbridge asterisk")
+	m.tells("systemctl is-enabled dialbridge; systemctl is-active dialbridge || true", "enabled\ninactive")
+	m.tells("dpkg-query --show --showformat='${Conffiles}' dialbridge | awk '{print $1}'", "/etc/dialbridge/api.conf")
+
+	r := m.receive()
+	m.configure("URL", r.URL, "WEBKEY", "a-key", "[webhook]\n# Signs the pushed events.\nsecret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	m.run("dialbridge check --fix --yes")
+	m.run("systemctl start dialbridge")
+	m.call()
+	record := m.until(r, "the record of a call", kind("cc_cdr"))
+	m.Logf("Asterisk %s: the record of the first call came %s after the installation was begun", m.Version, time.Since(begun).Round(time.Second))
+	if record.Header.Get("webhook-signature") == "" {
+		m.Error("the record is not signed")
+	}
+	if got := record.Fields["mac"]; !strings.EqualFold(got, box.HardwareAddress) {
+		m.Errorf("the record has the hardware address %q", got)
+	}
+}
+
+var exposed = regexp.MustCompile(`Overall exposure level for dialbridge.service: ([0-9.]+)`)
+
+// exposure asks the systemd of the machine what it thinks of the unit. Up to 2.0 is allowed.
+func (m *machine) exposure() {
+	m.Helper()
+	said := m.run("systemd-analyze security --no-pager dialbridge.service")
+	found := exposed.FindStringSubmatch(said)
+	if found == nil {
+		m.Fatalf("systemd-analyze: %s", said)
+	}
+	level, err := strconv.ParseFloat(found[1], 64)
+	m.Logf("exposure by systemd of Asterisk %s's Debian: %s", m.Version, found[1])
+	if err != nil || level > 2.0 {
+		m.Errorf("exposure %s (%v), allowed is 2.0\n%s", found[1], err, said)
+	}
+}
+
+// sandbox runs check as the service is run, with what the sandbox leaves it; and proves TLS, priorities in the journal, and secrets that are
+// kept out of reach of the daemon's user.
+func (m *machine) sandbox() {
+	m.Helper()
+	m.run("install -d -o asterisk -g asterisk -m 0750 /var/spool/asterisk/monitor/2026 && install -o asterisk -g asterisk -m 0640 /dev/null /var/spool/asterisk/monitor/2026/a.wav")
+	cert, key := m.certificate()
+	m.write("/etc/dialbridge/tls.crt", cert)
+	m.write("/etc/dialbridge/tls.key", key)
+	m.run("chgrp dialbridge /etc/dialbridge/tls.*; chmod 0640 /etc/dialbridge/tls.*")
+	m.write("/root/api.conf", m.run("cat /etc/dialbridge/api.conf")+"\n[http]\ntls_port = 8443\ntls_cert = /etc/dialbridge/tls.crt\ntls_key = /etc/dialbridge/tls.key\n")
+	m.write("/etc/default/dialbridge", "DIALBRIDGE_GENERAL_WEBKEY=another-key\n")
+	conf, credential := "${CREDENTIALS_DIRECTORY}/api.conf", "LoadCredential=api.conf:/root/api.conf"
+	if m.Version == "16" { // the systemd of Debian 11 (247) does not start this unit with a credential (226/NAMESPACE)
+		conf, credential = "/etc/dialbridge/api.conf", ""
+		m.run("cat /root/api.conf >/etc/dialbridge/api.conf")
+	}
+	m.write("/etc/systemd/system/dialbridge.service.d/test.conf", strings.Join([]string{
+		"[Service]", credential,
+		"ExecStart=",
+		"ExecStart=/usr/bin/dialbridge serve --config " + conf,
+		"ExecStartPre=/usr/bin/dialbridge check --config " + conf,
+		"ExecStartPre=/bin/sh -c 'test -r /var/spool/asterisk/monitor/2026/a.wav && test -r /var/log/asterisk/cdr-csv/Master.csv'",
+		"ExecStartPre=/bin/sh -c '! touch /etc/dialbridge/x && ! touch /usr/x && ! cat /root/api.conf'",
+		"WatchdogSec=5", "",
+	}, "\n"))
+	m.run("chmod 0644 /etc/systemd/system/dialbridge.service.d/test.conf; systemctl daemon-reload; systemctl restart dialbridge")
+	m.tells("systemctl show --property=ActiveState,StatusErrno dialbridge", "ActiveState=active\nStatusErrno=0")
+	m.tells("systemctl show --property=User,NoNewPrivileges --value dialbridge | sort", "dialbridge\nyes")
+	m.overTLS(cert)
+	m.tells("runuser -u dialbridge -- cat /etc/default/dialbridge /root/api.conf 2>/dev/null || echo closed", "closed")
+	m.run("systemctl reload dialbridge")
+	if log := m.run("journalctl --no-pager --output=cat --unit=dialbridge --priority=info"); !strings.Contains(log, "configuration was reloaded") {
+		m.Errorf("the journal does not tell of the reload:\n%s", log)
+	}
+	if log := m.run("journalctl --no-pager --output=cat --unit=dialbridge --priority=warning _COMM=dialbridge"); strings.Contains(log, `"INFO"`) {
+		m.Errorf("the journal takes information for warnings:\n%s", log)
+	}
+}
+
+// watchdog stops the daemon where it stands: systemd kills it and starts another one.
+func (m *machine) watchdog() {
+	m.Helper()
+	pid := m.run("systemctl show --property=MainPID --value dialbridge")
+	m.run("kill -STOP " + pid)
+	m.await("test $(systemctl show --property=MainPID --value dialbridge) != "+pid+" && systemctl is-active dialbridge", "active")
+	m.tells("systemctl show --property=NRestarts --value dialbridge", "1")
+}
+
+// again installs the package over itself, as an upgrade does: the service is restarted, what the administrator wrote stays.
+func (m *machine) again() {
+	m.Helper()
+	m.run("rm -r /etc/systemd/system/dialbridge.service.d && systemctl daemon-reload && systemctl restart dialbridge")
+	conf, pid := m.run("cat /etc/dialbridge/api.conf"), m.run("systemctl show --property=MainPID --value dialbridge")
+	m.run("dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("cat /etc/dialbridge/api.conf", conf)
+	m.tells("stat -c '%U:%G %a' /etc/dialbridge/api.conf", "root:dialbridge 640")
+	m.tells("systemctl is-active dialbridge", "active")
+	m.tells("test $(systemctl show --property=MainPID --value dialbridge) != "+pid+" && echo restarted", "restarted")
+	m.run("systemctl stop dialbridge && systemctl disable dialbridge && dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("systemctl is-enabled dialbridge; systemctl is-active dialbridge || true", "disabled\ninactive")
+	m.run("systemctl enable --now dialbridge")
+}
+
+// goes removes and purges.
+func (m *machine) goes(before []string) {
+	m.Helper()
+	conf := m.run("cat /etc/dialbridge/api.conf")
+	m.run("dpkg --remove dialbridge")
+	m.tells("systemctl is-active dialbridge || true", "inactive")
+	m.tells("cat /etc/dialbridge/api.conf", conf)
+	m.tells("test -s /var/lib/dialbridge/dialbridge.db && id -un dialbridge", "dialbridge")
+	m.run("dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("systemctl is-enabled dialbridge; systemctl is-active dialbridge", "enabled\nactive")
+
+	m.run("dpkg --purge dialbridge")
+	m.tells("id dialbridge 2>/dev/null || getent group dialbridge || echo gone", "gone")
+	m.tells("asterisk -rx 'manager show user dialbridge' | grep -c 'no manager called'", "1")
+	var left []string
+	for _, name := range m.files() {
+		if !slices.Contains(before, name) && !backup.MatchString(name) {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		m.Errorf("purge has left: %v", left)
+	}
+}
+
+// backup is a copy of a file of Asterisk as it was before check --fix. It stays: it is the way back.
+var backup = regexp.MustCompile(`^/etc/asterisk/[a-z_]+\.conf\.dialbridge-[0-9-]+$`)
+
+// files lists what is on the disk, but for what Debian, systemd and Asterisk write anyway.
+func (m *machine) files() []string {
+	m.Helper()
+	return strings.Split(m.run(`find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log `+
+		`-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/asterisk -o -path /var/spool/asterisk `+
+		`-o -path '/etc/*-' -o -path /var/tmp \) -prune -o -print | sort`), "\n")
+}
+
+// agreed installs where it was agreed to set up Asterisk.
+func (m *machine) agreed() {
+	m.Helper()
+	m.run("echo 'dialbridge dialbridge/asterisk boolean true' | debconf-set-selections && dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("stat -c '%U %a' /etc/asterisk/manager.d/dialbridge.conf", "asterisk 640")
+	m.run("systemctl start dialbridge")
+	m.tells("systemctl show --property=StatusText --value dialbridge | cut -d' ' -f1,2", "following asterisk")
+}

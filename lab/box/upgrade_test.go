@@ -1,0 +1,114 @@
+package box_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3" // reads what the daemon has stored
+)
+
+// older is a commit before the tables of campaigns: its database lacks steps that today's daemon makes.
+const older = "3f0bf379c81ac2d861a57128a6dac91bac4ff0d6"
+
+// TestUpgrade installs a package of an earlier day over which events have piled up, and then today's: the database is migrated, the service
+// is restarted, nothing that waited is lost, and the administrator's file stays.
+func TestUpgrade(t *testing.T) {
+	before := olderDeb(t)
+	for _, version := range versions() {
+		t.Run(version, func(t *testing.T) {
+			m := boot(t, version)
+			m.run("dpkg --install " + m.copy(before) + " </dev/null")
+			r := m.receive()
+			// The program of that day cannot set up Asterisk yet; Debian's manager.conf includes what is in this folder.
+			m.write("/etc/asterisk/manager.d/dialbridge.conf", strings.Join([]string{
+				"[dialbridge]", "secret = for-a-test", "read = system,call,agent,user,dtmf,reporting,cdr,dialplan",
+				"write = system,call,agent,user,config,command,reporting,originate", "",
+			}, "\n"))
+			m.run("chown asterisk: /etc/asterisk/manager.d/dialbridge.conf && asterisk -rx 'manager reload'")
+			m.configure("URL", "http://127.0.0.1:1/nobody", "WEBKEY", "a-key", "username", "dialbridge", "[ami]\n# User and secret of Asterisk's manager.\nusername = dialbridge\nsecret", "for-a-test")
+			m.run("systemctl start dialbridge")
+			m.call()
+			m.await("dialbridge outbox list --json | grep -c cc_cdr", "2") // both channels of the call that Asterisk makes to itself
+			waiting := m.run("dialbridge outbox list --json")
+			steps := m.steps()
+
+			conf, pid := m.run("cat /etc/dialbridge/api.conf"), m.run("systemctl show --property=MainPID --value dialbridge")
+			m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null")
+			m.tells("cat /etc/dialbridge/api.conf", conf)
+			m.tells("systemctl is-active dialbridge; test $(systemctl show --property=MainPID --value dialbridge) != "+pid+" && echo another", "active\nanother")
+			if now := m.steps(); now <= steps {
+				m.Errorf("the database had %d steps and has %d", steps, now)
+			}
+			m.tells("dialbridge outbox list --json | grep -c cc_cdr", "2")
+			m.run("sed -i 's|^URL = .*|URL = " + r.URL + "|' /etc/dialbridge/api.conf && systemctl reload dialbridge")
+			record := m.until(r, "the record of the call before the upgrade", kind("cc_cdr"))
+			if !strings.Contains(waiting, record.ID) {
+				m.Errorf("%s was not waiting before the upgrade:\n%s", record.ID, waiting)
+			}
+		})
+	}
+}
+
+// olderDeb packs the program of an earlier commit as today's is packed.
+func olderDeb(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source := filepath.Join(dir, "source")
+	if err := os.Mkdir(source, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	shell(t, root, fmt.Sprintf("git archive %s | tar -x -C %s", older, source))
+	tags, ldflags := makeVariable(t, "STATIC_TAGS"), makeVariable(t, "STATIC_LDFLAGS")
+	shell(t, source, fmt.Sprintf("go build -trimpath -buildvcs=false -tags %s -ldflags '%s' -o %s/dialbridge .", tags, ldflags, dir))
+	shell(t, root, fmt.Sprintf("NFPM=%s scripts/deb.sh %s %s/dialbridge 0.0.0+1 %s", makeVariable(t, "NFPM"), runtime.GOARCH, dir, dir))
+	return filepath.Join(dir, "dialbridge_0.0.0+1_"+runtime.GOARCH+".deb")
+}
+
+// steps counts the migrations that the database of the machine has seen, in a copy of it: SQLite follows Path's link to the host.
+func (m *machine) steps() (n int) {
+	m.Helper()
+	dir := m.TempDir()
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(m.Path("/var/lib/dialbridge/dialbridge.db" + suffix))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "copy.db"+suffix), text, 0o600)
+		}
+		if err != nil {
+			m.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "copy.db"))
+	if err != nil {
+		m.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(m.ctx, `SELECT count(*) FROM schema_steps`).Scan(&n); err != nil {
+		m.Fatal(err)
+	}
+	return n
+}
+
+// shell runs a line of shell on the host.
+func shell(t *testing.T, dir, line string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/bin/bash", "-eu", "-o", "pipefail", "-c", line)
+	cmd.Dir = dir
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, text)
+	}
+	return string(text)
+}
+
+// makeVariable is a variable of the Makefile.
+func makeVariable(t *testing.T, name string) string {
+	t.Helper()
+	text := shell(t, root, "make -s --eval='print: ; $(info $("+name+"))' print")
+	return strings.TrimSpace(strings.SplitN(text, "\n", 2)[0])
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes the Debian package of a program that has been built:
+#   NFPM=... deb.sh ARCH PROGRAM VERSION DIRECTORY
+# The same commit gives the same bytes: every date in the package is that of the commit (SOURCE_DATE_EPOCH).
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+export DEB_ARCH=$1 DEB_BINARY DEB_VERSION=$3
+DEB_BINARY=$(realpath "$2")
+dir=$4
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
+export DEB_STAGE
+DEB_STAGE=$(mktemp -d)
+trap 'rm -rf "$DEB_STAGE"' EXIT
+
+umask 022
+scripts/copyright.sh "$DEB_ARCH" >"$DEB_STAGE/copyright"
+# Documents keep their places, so that their links hold. What only engineers read stays out.
+mkdir "$DEB_STAGE/doc"
+git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!lab' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
+
+mkdir -p "$dir"
+"${NFPM:-nfpm}" package --config systemd/nfpm.yaml --packager deb --target "$dir/dialbridge_${DEB_VERSION}_${DEB_ARCH}.deb" >&2
+echo "$dir/dialbridge_${DEB_VERSION}_${DEB_ARCH}.deb"
