@@ -18,10 +18,6 @@ want() { # COMMAND-OR-FILE PACKAGE
 	*) command -v "$1" >/dev/null 2>&1 || missing+=("$2") ;;
 	esac
 }
-
-want gcc gcc
-want /usr/include/stdlib.h libc6-dev
-want /etc/ssl/certs/ca-certificates.crt ca-certificates
 languages() {
 	want python3 python3
 	want node nodejs
@@ -29,6 +25,10 @@ languages() {
 	want php php-cli
 	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
 }
+
+want gcc gcc
+want /usr/include/stdlib.h libc6-dev
+want /etc/ssl/certs/ca-certificates.crt ca-certificates
 case ${1:-build} in
 deb)
 	for arch in "${@:2}"; do
