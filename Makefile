@@ -12,6 +12,11 @@ LINT_VERSION := v2.15.0
 LINT_DIR    := $(CACHE)/dialbridge-tools/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 LINT        := $(LINT_DIR)/golangci-lint
 
+# What looks for faults of accessibility in pages. Its version stands where it is used.
+AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
+AXE_DIR     := $(CACHE)/dialbridge-tools/axe-core-$(AXE_VERSION)
+AXE         := $(AXE_DIR)/axe.min.js
+
 FUZZTIME    ?= 30s
 FAULT       ?=
 TESTFLAGS   ?=
@@ -20,7 +25,7 @@ PKG         ?= ./...
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab clean check need-build need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load pictures lab clean check need-build need-lab need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,22 +72,27 @@ cover: need-test ## run all tests and show how much of the code they reach
 bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
 	go test -p 1 -run '^$$' -bench . -benchmem -count=$(or $(COUNT),1) -timeout 2h $(PKG)
 
-demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
+demo: need-lab ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
 
-conformance: need-test ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
+conformance: need-lab ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
 	go run ./lab/cmd/conformance
 
-faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
+faults: need-lab ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
 	go run ./lab/cmd/faults $(FAULT)
 
-soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
+soak: need-lab ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
 	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)
 
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
 	go test -count=1 -timeout 3h -v -run 'TestLoad$$' ./lab/load -args -rates $(or $(RATES),10,50,200) -span $(or $(SPAN),20s) -extra '[webhook]|concurrency = 32'
 
-lab: need-test ## a real Asterisk to play with, until ctrl-C
+pictures: need-test ## make the pictures of the toolbar for the documents anew
+	@scripts/need.sh pictures
+	mkdir -p docs/img
+	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img
+
+lab: need-lab ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
 clean: ## remove what was built
@@ -93,5 +103,15 @@ check: lint test ## lint and test: what must pass before a change is handed in
 need-build:
 	@scripts/need.sh build
 
-need-test:
+need-lab:
+	@scripts/need.sh lab
+
+need-test: $(AXE)
 	@scripts/need.sh test
+
+$(AXE):
+	@scripts/need.sh npm
+	mkdir -p $(AXE_DIR)
+	cd $(AXE_DIR) && npm pack --silent axe-core@$(AXE_VERSION)
+	cd $(AXE_DIR) && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/LICENSE package/axe.min.js && rm axe-core-$(AXE_VERSION).tgz
+	touch $(AXE)

@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"internal/sqlite":  {},
 	"pbx":              {"ami", "ari", "internal/sqlite"},
 	"webhook":          {"internal/sqlite"},
+	"audit":            {"internal/sqlite"},
 	"blacklist":        {"pbx", "internal/sqlite"},
 	"coocenter":        dialect,
 	"ola":              dialect,
@@ -43,10 +44,10 @@ var rooms = map[string][]string{
 }
 
 // dialect translates: decode, one core call, encode.
-var dialect = []string{"pbx", "blacklist", "webhook", "internal/httpd"}
+var dialect = []string{"pbx", "blacklist", "webhook", "audit", "internal/httpd"}
 
 // testOnly is what no code of the daemon may import.
-var testOnly = []string{"ami/amitest", "ari/aritest", "internal/golden", "internal/baddisk", "internal/trial", "lab", "lab/phone"}
+var testOnly = []string{"ami/amitest", "ari/aritest", "internal/golden", "internal/baddisk", "internal/trial", "lab", "lab/browser", "lab/phone"}
 
 // source is one Go file of the repository.
 type source struct {

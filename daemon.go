@@ -13,6 +13,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ari"
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/console"
 	"github.com/dialbridge/dialbridge/coocenter"
@@ -46,7 +47,10 @@ type daemon struct {
 	ola      *ola.API
 	dir      *pbx.Directory
 	campaign *pbx.Campaigns
+	users    *pbx.Users
+	audit    *audit.Log
 	console  *console.API
+	toolbar  *console.Toolbar
 	server   *httpd.Server
 	failures *httpd.Limiter
 }
@@ -91,12 +95,20 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if d.numbers, err = blacklist.New(ctx, blacklist.Options{Switch: d.sw, Store: d.db, Guard: d.cfg.Blacklist.Guard, Logger: d.log}); err != nil {
 		return err
 	}
+	if d.audit, err = audit.New(ctx, audit.Options{Store: d.db, Logger: d.log}); err != nil {
+		return err
+	}
 	zone := d.cfg.General.Timezone
 	d.api = coocenter.NewAPI(coocenter.APIOptions{
 		Switch: d.sw, Numbers: d.numbers, Outbox: d.outbox, Failures: d.failures, Rules: coocenterRules(d.cfg),
 		Now: func() time.Time { return time.Now().In(zone) }, Logger: d.log,
 	})
 	options := httpOptions(d.cfg, d.parts(), d.log)
+	options.Audit = func(n httpd.Note) {
+		d.audit.Note(audit.Entry{
+			At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, RequestID: n.RequestID,
+		})
+	}
 	options.Metrics = []httpd.Expose{metrics{d}.expose, exposeGo, exposeProcess}
 	if d.server, err = httpd.New(options); err != nil {
 		return err
@@ -105,7 +117,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err = d.assembleOLA(ctx); err != nil {
 		return err
 	}
-	d.console = console.New(console.Options{Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console = console.New(console.Options{Switch: d.sw, Users: d.users, Audit: d.audit, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }
@@ -116,6 +128,7 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.users = users
 	if drawn != "" {
 		d.log.Warn("user admin was made with a password of its own, which is shown this once; [general] admin_password sets another one", "user", "admin", "password", drawn)
 	}
@@ -126,7 +139,13 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 		Switch: d.sw, Directory: d.dir, Campaigns: d.campaign, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
 	})
 	d.ola.Mount(d.server)
+	d.toolbar = console.NewToolbar(console.ToolbarOptions{Switch: d.sw, Users: users, Failures: d.failures, Settings: toolbarSettings(d.cfg)})
+	d.toolbar.Mount(d.server)
 	return nil
+}
+
+func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
+	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Answer: cfg.Toolbar.Answer, Origins: cfg.Toolbar.Origins}
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
@@ -172,6 +191,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.api.Configure(dialect)
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
+	d.toolbar.Configure(toolbarSettings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil

@@ -8,7 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
@@ -22,6 +24,9 @@ var openAPI []byte
 
 // Options are the parts that are looked after.
 type Options struct {
+	Switch   *pbx.Switch
+	Users    *pbx.Users
+	Audit    *audit.Log
 	Outbox   *webhook.Outbox
 	Senders  *webhook.Senders
 	Failures *httpd.Limiter // by address, shared with the dialects
@@ -29,11 +34,16 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-// Access tells whether the header of a request holds the right token; nil = no key is set, and only this machine may ask.
+// Access tells whether the header of a request holds the right token; nil = no key is set, and this machine may ask
+// without.
 type Access func(http.Header) bool
 
 // API answers the console's requests.
 type API struct {
+	sw       *pbx.Switch
+	users    *pbx.Users
+	audit    *audit.Log
+	sessions *sessions
 	outbox   *webhook.Outbox
 	senders  *webhook.Senders
 	failures *httpd.Limiter
@@ -44,7 +54,11 @@ type API struct {
 
 // New makes the routes.
 func New(o Options) *API {
-	a := &API{outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger, origin: http.NewCrossOriginProtection()}
+	a := &API{
+		sw: o.Switch, users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
+		origin: http.NewCrossOriginProtection(),
+	}
+	a.users.OnEnd(a.sessions.expel)
 	a.Configure(o.Access)
 	return a
 }
@@ -56,48 +70,39 @@ func (a *API) Configure(access Access) { a.access.Store(&access) }
 func (a *API) Mount(s *httpd.Server) {
 	g := s.Mount(httpd.Dialect{Prefix: Prefix}, a.authenticate)
 	for _, r := range a.routes() {
-		g.Add(r.method, r.path, r.handler)
+		var guard []echo.MiddlewareFunc
+		if r.role != "" {
+			guard = append(guard, atLeast(r.role))
+		}
+		g.Add(r.method, r.path, r.handler, guard...)
 	}
+	mountWeb(s)
 	s.Describe(openAPI)
 }
 
 // route is one endpoint.
 type route struct {
-	method, path string // below Prefix
+	method, path string   // below Prefix
+	role         pbx.Role // the least that may ask; "" = anybody
 	handler      echo.HandlerFunc
 }
 
 // routes is the one table of endpoints; README.md and the OpenAPI document list the same.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodGet, "/outbox", a.status},
-		{http.MethodGet, "/outbox/events", a.list},
-		{http.MethodGet, "/outbox/events/:id", a.show},
-		{http.MethodPost, "/outbox/replay", a.replay},
-		{http.MethodPost, "/outbox/test", a.test},
-	}
-}
-
-// authenticate wants the token of the day. Without a key only this machine may ask, and no page of another site that a browser on
-// this machine shows.
-func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-		r, remote := c.Request(), httpd.Remote(c.Request())
-		access := *a.access.Load()
-		if access == nil {
-			if !remote.IsLoopback() || !local(r.Host) || a.origin.Check(r) != nil {
-				return &httpd.Error{Status: http.StatusForbidden, Message: "without a WEBKEY only this machine may ask"}
-			}
-			return next(c)
-		}
-		if wait, blocked := a.failures.Blocked(remote); blocked {
-			return httpd.TooMany(wait)
-		}
-		if !access(r.Header) {
-			a.failures.Fail(remote)
-			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
-		}
-		return next(c)
+		{http.MethodGet, pathLogIn, pbx.RoleAgent, a.whoAsks},
+		{http.MethodPost, pathLogIn, "", a.logIn},
+		{http.MethodDelete, pathLogIn, pbx.RoleAgent, a.logOut},
+		{http.MethodPut, pathLogIn + "/password", pbx.RoleAgent, a.ownPassword},
+		{http.MethodGet, "/users", pbx.RoleAdmin, a.listUsers},
+		{http.MethodPost, "/users", pbx.RoleAdmin, a.createUser},
+		{http.MethodPut, "/users/:id", pbx.RoleAdmin, a.changeUser},
+		{http.MethodDelete, "/users/:id", pbx.RoleAdmin, a.deleteUser},
+		{http.MethodGet, "/audit", pbx.RoleAdmin, a.auditLog},
+		{http.MethodGet, "/outbox", pbx.RoleSupervisor, a.status},
+		{http.MethodGet, "/outbox/events", pbx.RoleSupervisor, a.list},
+		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},
+		{http.MethodPost, "/outbox/replay", pbx.RoleAdmin, a.replay},
+		{http.MethodPost, "/outbox/test", pbx.RoleAdmin, a.test},
 	}
 }

@@ -21,34 +21,65 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
+
+const adminPassword = "correct horse"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is a real outbox with its sender, and the interface.
 type rig struct {
 	t      *testing.T
+	db     *sqlite.DB
 	outbox *webhook.Outbox
 	sender *webhook.Senders
+	client *ami.Client
+	sw     *pbx.Switch
+	users  *pbx.Users
+	audit  *audit.Log
 	api    *API
 	web    http.Handler
 }
 
 func newRig(t *testing.T, limit int) *rig {
 	t.Helper()
+	return newRigOn(t, limit, ami.Options{})
+}
+
+// newRigOn is newRig with an Asterisk, whose switch the test runs.
+func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Logger: log})
-	r := &rig{t: t}
+	r := &rig{t: t, db: db}
 	r.must(err)
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
 	r.sender = webhook.NewSenders(r.outbox, webhook.SenderOptions{Logger: log})
-	r.api = New(Options{Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
+	asterisk.Want, asterisk.Logger = pbx.Wanted, log
+	r.client = ami.New(asterisk)
+	r.sw, err = pbx.New(context.Background(), pbx.Options{
+		Client: r.client, Store: db, Rules: pbx.Rules{Extensions: regexp.MustCompile(`^8[0-9]{2}$`), Location: time.UTC}, Logger: log,
+	})
+	r.must(err)
+	r.users, _, err = pbx.NewUsers(context.Background(), pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: 8, Failure: time.Millisecond})
+	r.must(err)
+	r.audit, err = audit.New(context.Background(), audit.Options{Store: db, Logger: log})
+	r.must(err)
+	r.api = New(Options{Switch: r.sw, Users: r.users, Audit: r.audit, Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
+		Audit: func(n httpd.Note) {
+			r.audit.Note(audit.Entry{
+				At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, RequestID: n.RequestID,
+			})
+		},
 	})
 	r.must(err)
 	r.api.Mount(server)
@@ -213,9 +244,9 @@ func TestWhoMayAsk(t *testing.T) {
 		{http.MethodGet, nil, 200},
 		{http.MethodGet, []string{"Host", "localhost"}, 200},
 		{http.MethodGet, []string{"Host", "[::1]:8000", "From", "[::1]:4000"}, 403}, // IPv6 is outside of [http] allow here
-		{http.MethodGet, []string{"From", "192.0.2.1:4000"}, 403},
-		{http.MethodGet, []string{"From", "192.0.2.1:4000", "X-Forwarded-For", "127.0.0.1"}, 403},
-		{http.MethodGet, []string{"Host", "rebound.example:8000"}, 403},
+		{http.MethodGet, []string{"From", "192.0.2.1:4000"}, 401},
+		{http.MethodGet, []string{"From", "192.0.2.1:4000", "X-Forwarded-For", "127.0.0.1"}, 401},
+		{http.MethodGet, []string{"Host", "rebound.example:8000"}, 401},
 		{http.MethodPost, []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 403},
 		{http.MethodPost, []string{"Origin", "https://evil.example"}, 403},
 		{http.MethodPost, []string{"Origin", "http://127.0.0.1:8000", "Sec-Fetch-Site", "same-origin"}, 200},
@@ -235,7 +266,10 @@ func TestWhoMayAsk(t *testing.T) {
 	}{
 		{[]string{"Authorization", "good", "From", "192.0.2.1:4000", "Host", "pbx.example"}, 200},
 		{nil, 401},
-		{[]string{"Authorization", "bad"}, 401},
+		{nil, 401}, // a page that has not logged in yet is no attempt
+		{[]string{"Authorization", "Basic YW5uOnNlY3JldA=="}, 401}, // of a proxy
+		{[]string{"Authorization", "Basic 0123456789abcdef0123456789abcdef"}, 401},
+		{[]string{"Authentication", "bad"}, 401},
 		{[]string{"Authorization", "bad"}, 401},
 		{[]string{"Authorization", "good"}, 429},
 	} {
@@ -337,12 +371,12 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(409, post, "/outbox/test", "/outbox/test", "")
 	r.must(r.sender.Configure(t.Context(), []webhook.Target{{URL: "http://127.0.0.1:1/"}}))
 	ask(200, post, "/outbox/test", "/outbox/test", "")
-	for path := range doc.Paths.Map() {
-		if rest, ok := strings.CutPrefix(path, Prefix); ok && !strings.HasPrefix(rest, "/outbox/replay") && rest != "/outbox/test" {
-			ask(403, get, rest, rest, "", "From", "192.0.2.1:4000")
+	for path, item := range doc.Paths.Map() {
+		if rest, ok := strings.CutPrefix(path, Prefix); ok && item.Get != nil {
+			ask(401, get, rest, strings.ReplaceAll(rest, "{id}", "1"), "", "From", "10.0.0.1:4000")
 		}
 	}
 	r.api.Configure(func(http.Header) bool { return false })
-	ask(401, get, "/outbox", "/outbox", "")
-	ask(429, get, "/outbox", "/outbox", "")
+	ask(401, get, "/outbox", "/outbox", "", "Authorization", "wrong")
+	ask(429, get, "/outbox", "/outbox", "", "Authorization", "wrong")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,9 @@ func (a *API) Mount(s *httpd.Server) {
 	g := s.Mount(httpd.Dialect{Prefix: Prefix, Render: render}, a.authenticate)
 	for _, r := range a.routes() {
 		g.Match(r.methods, r.path, r.handler)
+		if slices.Contains(r.methods, http.MethodGet) {
+			s.Reads(Prefix + r.path) // by POST too
+		}
 	}
 	s.Describe(openAPI)
 	s.Echo().Pre(spelling)
@@ -125,9 +129,10 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return httpd.TooMany(wait)
 		}
 		if !Authorized(c.Request().Header, key, a.now()) {
-			a.failures.Fail(remote)
+			a.failures.FailLogIn(c)
 			return &httpd.Error{Status: http.StatusUnauthorized, Message: "Unauthorized"}
 		}
+		httpd.Actor(c, "WEBKEY")
 		return next(c)
 	}
 }

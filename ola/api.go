@@ -55,6 +55,7 @@ type API struct {
 	log       *slog.Logger
 	tokens    *tokens
 	sockets   *Sockets
+	note      func(httpd.Note) // of commands of sockets; set by Mount
 	rules     atomic.Pointer[Rules]
 }
 
@@ -65,6 +66,7 @@ func NewAPI(o APIOptions) *API {
 	}
 	a.rules.Store(&o.Rules)
 	a.sockets = newSockets(o.Switch, a.rules.Load, o.Logger)
+	a.users.OnEnd(a.end)
 	return a
 }
 
@@ -76,6 +78,14 @@ func (a *API) Sockets() int { return a.sockets.Count() }
 
 // Configure replaces the rules.
 func (a *API) Configure(r Rules) { a.rules.Store(&r) }
+
+// end ends what is open of one who may no longer do what he may.
+func (a *API) end(id pbx.Identity) {
+	if id.Exten == "" {
+		a.tokens.end(id.User.ID)
+	}
+	a.sockets.expel(id)
+}
 
 // Mount adds the routes to a server.
 func (a *API) Mount(s *httpd.Server) {
@@ -92,6 +102,8 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 	}
 	s.Mount(httpd.Dialect{Prefix: pathSocket, Render: render}).GET("", a.socket)
+	s.Changes(pathLogin) // by GET too
+	a.note = s.Note
 	mountWeb(s)
 	s.Describe(openAPI)
 }

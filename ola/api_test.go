@@ -53,16 +53,20 @@ func TestTokens(t *testing.T) {
 
 func TestTheOldestTokenGoes(t *testing.T) {
 	tokens := newTokens()
-	first := tokens.issue()
-	second := tokens.issue()
+	first := tokens.issue(pbx.User{ID: 1})
+	second := tokens.issue(pbx.User{ID: 1})
 	for range maxTokens - 2 {
-		tokens.issue()
+		tokens.issue(pbx.User{ID: 1})
 	}
-	if !tokens.valid(first) || !tokens.valid(second) {
+	valid := func(token string) bool {
+		_, ok := tokens.user(token)
+		return ok
+	}
+	if !valid(first) || !valid(second) {
 		t.Fatal("a token ended before there were too many")
 	}
-	last := tokens.issue()
-	if tokens.valid(first) || !tokens.valid(second) || !tokens.valid(last) || len(tokens.known) != maxTokens {
+	last := tokens.issue(pbx.User{ID: 1})
+	if valid(first) || !valid(second) || !valid(last) || len(tokens.known) != maxTokens {
 		t.Errorf("of %d tokens the wrong one ended", len(tokens.known))
 	}
 }

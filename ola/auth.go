@@ -32,22 +32,41 @@ func (a *API) login(c echo.Context) error {
 		return httpd.TooMany(wait)
 	}
 	if errors.Is(err, pbx.ErrPassword) {
-		a.failures.Fail(remote)
+		a.failures.FailLogIn(c)
 	}
 	if err != nil {
 		return loginFailure(err)
 	}
+	httpd.Actor(c, user.Login)
+	token := ""
+	if err := a.enter(pbx.Identity{User: user}, func() { token = a.tokens.issue(user) }); err != nil {
+		return loginFailure(err)
+	}
 	a.log.Info("user logged in", "user_id", user.ID, "remote", remote.String(), "request_id", httpd.RequestID(ctx))
 	h := c.Response().Header()
-	h.Set(headerToken, a.tokens.issue())
+	h.Set(headerToken, token)
 	h.Set(echo.HeaderAccessControlExposeHeaders, headerToken)
 	h.Set(echo.HeaderCacheControl, "no-store")
 	return done(c)
 }
 
+// enter lets somebody in. A user here may steer everybody, which takes a supervisor.
+func (a *API) enter(id pbx.Identity, do func()) error {
+	if id.Exten == "" && !id.User.Role.AtLeast(pbx.RoleSupervisor) {
+		return &httpd.Error{Status: http.StatusForbidden, Message: "your role may not do this"}
+	}
+	return a.users.Enter(id, do)
+}
+
 // loginFailure gives the outcome of a log-in its status and text.
 func loginFailure(err error) error {
+	var answer *httpd.Error
+	var locked *pbx.LockedError
 	switch {
+	case errors.As(err, &answer):
+		return err
+	case errors.As(err, &locked):
+		return httpd.TooMany(locked.Wait)
 	case errors.Is(err, pbx.ErrPassword):
 		return &httpd.Error{Status: http.StatusUnauthorized, Message: "auth failed!"}
 	case errors.Is(err, pbx.ErrDisabled):
@@ -62,9 +81,11 @@ func loginFailure(err error) error {
 // client has a wrong one, and nobody guesses 122 bits.
 func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if !a.tokens.valid(strings.TrimSpace(c.Request().Header.Get(headerToken))) {
+		user, valid := a.tokens.user(strings.TrimSpace(c.Request().Header.Get(headerToken)))
+		if !valid {
 			return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized}
 		}
+		httpd.Actor(c, user.Login)
 		return next(c)
 	}
 }

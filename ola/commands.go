@@ -40,7 +40,7 @@ var commands = map[string]command{
 	"take_call":       (*session).takeCall,
 	"kill":            (*session).kill,
 	"collect_dtmf":    (*session).collect,
-	"answer":          (*session).unsupported,
+	"answer":          simply((*pbx.Switch).Answer),
 	"toggle_hold":     (*session).unsupported,
 	"conf":            (*session).unsupported,
 	"collect_judge":   (*session).unsupported,
@@ -110,7 +110,10 @@ func (s *session) auth(ctx context.Context, f *frame) error {
 	if name == "" || password == "" {
 		return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized} // a client that logs in later
 	}
-	w, err := s.identify(ctx, name, password)
+	id, err := s.api.users.Identify(ctx, s.api.sw, name, password)
+	if err == nil {
+		err = s.api.enter(id, func() { s.api.sockets.admit(s, id) })
+	}
 	if wait, blocked := s.api.failures.Blocked(s.remote); blocked {
 		return httpd.TooMany(wait)
 	}
@@ -120,35 +123,13 @@ func (s *session) auth(ctx context.Context, f *frame) error {
 	if err != nil {
 		return loginFailure(err)
 	}
-	s.who = w
+	s.who = who{exten: id.Exten, user: id.Exten == "", name: id.User.Login}
 	s.mu.Lock()
 	s.known = true
 	s.mu.Unlock()
 	s.conn.SetReadLimit(maxFrame)
-	s.log.Info("socket logged in", "extension", w.exten, "user", w.user, "remote", s.remote.String())
+	s.log.Info("socket logged in", "extension", id.Exten, "user", id.Exten == "", "remote", s.remote.String())
 	return nil
-}
-
-// identify finds out who logs in, and notes it: of an extension whose password is changed meanwhile, once more.
-func (s *session) identify(ctx context.Context, name, password string) (who, error) {
-	for {
-		changes := s.api.sockets.changed()
-		w, err := s.api.identify(ctx, name, password)
-		if err != nil || s.api.sockets.admit(s, w, changes) {
-			return w, err
-		}
-	}
-}
-
-// identify finds out whose name and password these are.
-func (a *API) identify(ctx context.Context, name, password string) (who, error) {
-	if _, err := a.sw.Extension(pbx.Exten(name)); err == nil {
-		return who{exten: pbx.Exten(name)}, a.sw.CheckSecret(ctx, pbx.Exten(name), password)
-	} else if errors.Is(err, pbx.ErrOffline) && !strings.ContainsFunc(name, func(r rune) bool { return r < '0' || r > '9' }) {
-		return who{}, err // it may be an extension's
-	}
-	_, err := a.users.Authenticate(ctx, name, password)
-	return who{user: true}, err
 }
 
 // self reads the agent who is meant: an agent means himself, and a user must say whom.

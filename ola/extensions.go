@@ -68,7 +68,7 @@ func (a *API) updateExtension(c echo.Context) error {
 	}
 	err = a.directory.SetLine(traced(c), l)
 	if l.Password != "" && l.Password != old.Password && (err == nil || errors.Is(err, pbx.ErrUnknown)) {
-		a.sockets.expel(l.Exten)
+		a.users.End(pbx.Identity{Exten: l.Exten})
 	}
 	return a.changed(c, "extension changed", string(l.Exten), err)
 }
@@ -81,7 +81,7 @@ func (a *API) deleteExtension(c echo.Context) error {
 	}
 	err = a.directory.RemoveLine(traced(c), pbx.Exten(v[0]))
 	if err == nil || errors.Is(err, pbx.ErrUnknown) {
-		a.sockets.expel(pbx.Exten(v[0]))
+		a.users.End(pbx.Identity{Exten: pbx.Exten(v[0])})
 	}
 	return a.changed(c, "extension removed", v[0], err)
 }

@@ -151,6 +151,18 @@ type commandReply struct {
 	Result    string          `json:"result"`
 }
 
+// statusOf is the status of the outcome of a command.
+func statusOf(err error) int {
+	var e *httpd.Error
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.As(err, &e):
+		return e.Status
+	}
+	return http.StatusInternalServerError
+}
+
 // answer renders the outcome of a command.
 func (f *frame) answer(result string, err error) []byte {
 	r := commandReply{EventName: "command/reply", EventType: "command/reply", Cmd: f.Cmd, UUID: f.UUID, Code: http.StatusOK, Result: result}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
@@ -208,6 +207,8 @@ func (f *asterisk) handleQueues() {
 
 // rig is the chain from the manager's socket to the HTTP interfaces: this dialect's and, for what both see, that of coocenter.
 type rig struct {
+	users   *pbx.Users
+	notes   notes
 	t       *testing.T
 	fake    *asterisk
 	path    string // of the database
@@ -257,7 +258,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	r.must(err)
 	r.list, err = pbx.NewCampaigns(ctx, pbx.CampaignsOptions{Switch: r.sw, Store: db, Logger: log})
 	r.must(err)
-	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: bcrypt.MinCost})
+	users, _, err := pbx.NewUsers(ctx, pbx.UsersOptions{Store: db, AdminPassword: adminPassword, Cost: 8, Failure: time.Millisecond})
 	r.must(err)
 	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
@@ -268,14 +269,15 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	if o.patience != nil {
 		r.api.sockets.limit = *o.patience
 	}
-	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log})
+	r.users = users
+	server, err := httpd.New(httpd.Options{Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log, Audit: r.notes.add})
 	r.must(err)
 	r.api.Mount(server)
 	coocenter.NewAPI(coocenter.APIOptions{
 		Switch: r.sw, Numbers: numbers, Outbox: outbox, Failures: failures, Rules: coocenter.Rules{Location: time.UTC}, Now: time.Now, Logger: log,
 	}).Mount(server)
 	r.numbers = numbers
-	r.web, r.token = server.Handler(), r.api.tokens.issue()
+	r.web, r.token = server.Handler(), r.api.tokens.issue(pbx.User{ID: 1, Login: "admin"})
 	r.start(ctx, client, numbers)
 	return r
 }

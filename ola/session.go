@@ -1,11 +1,13 @@
 package ola
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,13 +25,14 @@ type session struct {
 	api    *API
 	conn   *websocket.Conn
 	remote netip.Addr
+	id     string // of the request that opened it
 	log    *slog.Logger
 	ctx    context.Context // ends with the socket; manager actions under it carry the id of the request
 	cancel context.CancelFunc
 	ping   *time.Timer
 
-	keys  []routeKey // guarded by Sockets.mu
-	login pbx.Exten  // the agent who has logged in, "" for none and for a user; guarded by Sockets.mu
+	keys  []routeKey   // guarded by Sockets.mu
+	login pbx.Identity // who has logged in, guarded by Sockets.mu
 
 	who who // of the goroutine that does commands alone
 
@@ -49,6 +52,7 @@ type session struct {
 type who struct {
 	exten pbx.Exten // an agent, who steers and watches himself alone
 	user  bool      // or a user, who may steer and watch all
+	name  string    // of the user
 }
 
 // socket is GET /ola_socket. The request ends with the handshake: what it holds, and the stack on which it was served, would cost more
@@ -59,7 +63,7 @@ func (a *API) socket(c echo.Context) error {
 		return &httpd.Error{Status: http.StatusUpgradeRequired, Message: "a WebSocket is expected"}
 	}
 	id := httpd.RequestID(c.Request().Context())
-	s := &session{api: a, remote: httpd.Remote(c.Request()), log: a.log.With("request_id", id)}
+	s := &session{api: a, remote: httpd.Remote(c.Request()), id: id, log: a.log.With("request_id", id)}
 	s.ctx, s.cancel = context.WithCancel(pbx.WithTrace(a.sockets.base, id))
 	if err := a.sockets.enter(s); err != nil {
 		s.cancel()
@@ -218,7 +222,9 @@ func (s *session) do(text []byte) {
 		s.send(f.answer("", err))
 		return
 	}
+	began := time.Now()
 	result, after, err := s.perform(ctx, &f)
+	s.account(&f, began, err)
 	if err == nil && result == "" {
 		result = textOK
 	}
@@ -226,6 +232,27 @@ func (s *session) do(text []byte) {
 	if err == nil && after != nil {
 		after()
 	}
+}
+
+// looks are the commands that change nothing.
+var looks = []string{"ping", "subscribe", "unsubscribe", "get_agent_state"}
+
+// account has a command noted, and an attempt to log in.
+func (s *session) account(f *frame, at time.Time, err error) {
+	if commands[f.Cmd] == nil && f.Cmd != "auth" || slices.Contains(looks, f.Cmd) || s.who == (who{}) && f.Cmd != "auth" {
+		return
+	}
+	given := map[string]string{}
+	for name, raw := range f.args {
+		given[name], _ = scalar(raw) // of what is no scalar nothing is noted but its name
+	}
+	if f.Cmd == "auth" && given["username"] == "" && err != nil {
+		return // a client that logs in later
+	}
+	s.api.note(httpd.Note{
+		At: at, Who: cmp.Or(string(s.who.exten), s.who.name), Remote: s.remote, Action: "socket " + f.Cmd, Params: httpd.Redact(given),
+		Status: statusOf(err), RequestID: s.id,
+	})
 }
 
 // send has a frame written when those before it are. A client that has too many waiting is cut off.

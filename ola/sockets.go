@@ -59,7 +59,6 @@ type Sockets struct {
 	callers  map[pbx.QueueName][]pbx.Waiting
 	sessions map[*session]bool
 	strange  []*session               // on which nobody has logged in, the oldest first
-	changes  uint64                   // passwords of extensions that were changed or taken away
 	byExten  map[pbx.Exten][]*session // who has a key for this agent alone
 	wide     []*session               // who has a key for several
 	owed     []func()                 // what was asked for while the core did not know the agents, or these had not been told of them
@@ -411,33 +410,21 @@ func (s *Sockets) enter(c *session) error {
 	return nil
 }
 
-// changed counts the changes of passwords, for admit.
-func (s *Sockets) changed() uint64 {
+// admit notes who has logged in on a socket. What it was subscribed to ends.
+func (s *Sockets) admit(c *session, id pbx.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.changes
-}
-
-// admit notes who has logged in on a socket, unless a password was changed since it was looked up: then it must be looked up again.
-func (s *Sockets) admit(c *session, w who, changes uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w.exten != "" && s.changes != changes {
-		return false
-	}
 	s.forget(c, nil)
 	s.strange = slices.DeleteFunc(s.strange, func(other *session) bool { return other == c })
-	c.login = w.exten
-	return true
+	c.login = id
 }
 
-// expel closes the sockets of an extension whose password has changed, or that is there no more.
-func (s *Sockets) expel(n pbx.Exten) {
+// expel closes the sockets of one who was changed, or is there no more.
+func (s *Sockets) expel(id pbx.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changes++
 	for c := range s.sessions {
-		if c.login == n {
+		if c.login.Exten == id.Exten && c.login.User.ID == id.User.ID {
 			c.goAway(websocket.StatusPolicyViolation, "log in again")
 		}
 	}

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh lab     the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh test    the same, and Chromium for the pages of the console
+#   need.sh npm     npm, for what tests take from its registry
+#   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -16,7 +19,12 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" = build ] || { want mmdebstrap mmdebstrap; want curl curl; }
+case ${1:-build} in
+lab) want mmdebstrap mmdebstrap; want curl curl ;;
+test) want mmdebstrap mmdebstrap; want curl curl; want chromium chromium ;;
+npm) want npm npm ;;
+pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
+esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -15,11 +15,12 @@ import (
 
 // Options is what a Server is made of.
 type Options struct {
-	Address    string   // host:port to listen on; port 0 takes a free one
-	TLSAddress string   // the same routes over TLS, "" = no TLS
-	Settings   Settings // what may change later, see Server.Configure
-	Parts      []Part   // what /readyz asks, in this order
-	Metrics    []Expose // what /metrics tells beside the server's own
+	Address    string     // host:port to listen on; port 0 takes a free one
+	TLSAddress string     // the same routes over TLS, "" = no TLS
+	Settings   Settings   // what may change later, see Server.Configure
+	Parts      []Part     // what /readyz asks, in this order
+	Metrics    []Expose   // what /metrics tells beside the server's own
+	Audit      func(Note) // is told of each command after its answer and must not block; nil = nobody is
 	Limits     Limits
 	Logger     *slog.Logger
 }

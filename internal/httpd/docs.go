@@ -113,9 +113,16 @@ func servePage(c echo.Context, file pageFile) error {
 }
 
 // unchanged names the version of what is served, and tells whether the client has it already.
-func unchanged(c echo.Context, data []byte) bool {
+func unchanged(c echo.Context, data []byte) bool { return known(c, tagOf(data)) }
+
+// tagOf names a version of a file.
+func tagOf(data []byte) string {
 	sum := sha256.Sum256(data)
-	tag := `"` + base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]) + `"`
+	return `"` + base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]) + `"`
+}
+
+// known tells the client the version of what is served, and whether it has that already.
+func known(c echo.Context, tag string) bool {
 	c.Response().Header().Set("ETag", tag)
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
 	for _, had := range strings.Split(strings.Join(c.Request().Header["If-None-Match"], ","), ",") {

@@ -25,6 +25,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		took := time.Since(start)
 		s.metrics.count(c, took)
+		s.note(c, start)
 		r := c.Request()
 		s.log.LogAttrs(r.Context(), level(c), "http request served",
 			slog.String("method", method(r)),

@@ -21,6 +21,7 @@ type Server struct {
 	metrics  *metrics
 	dialects []Dialect
 	lasting  map[string]bool // route templates without a time limit
+	changing map[string]bool // route templates of which it was said whether they change something
 	settings atomic.Pointer[Settings]
 	keyPair  keyPair
 	document document
@@ -30,7 +31,7 @@ type Server struct {
 
 // New makes a server with the fixed routes. It listens only in Listen or Run.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, limits: o.Limits.withDefaults(), log: o.Logger, echo: echo.New(), lasting: map[string]bool{}}
+	s := &Server{options: o, limits: o.Limits.withDefaults(), log: o.Logger, echo: echo.New(), lasting: map[string]bool{}, changing: map[string]bool{}}
 	s.metrics = newMetrics()
 	s.settings.Store(&o.Settings)
 	s.echo.JSONSerializer = plainJSON{}

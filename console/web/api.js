@@ -1,0 +1,99 @@
+// What the pages ask of the daemon. Addresses are relative to this file, so that they hold below a proxy's prefix.
+
+const base = new URL("./api/", import.meta.url);
+
+/** An answer that is no success: status is that of HTTP, 0 when none came; message is the daemon's own. */
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+  }
+}
+
+/** Who has logged in: {name, login, role, csrf, ...}; null = nobody, undefined = not known yet. */
+let session, ended = false;
+const listeners = new Set();
+
+export const currentSession = () => session;
+
+/** Whether a session has ended by itself. */
+export const hasEnded = () => ended;
+
+/** Calls f when somebody has logged in or out; returns what ends that. */
+export function onSession(f) {
+  listeners.add(f);
+  return () => listeners.delete(f);
+}
+
+function setSession(next) {
+  session = next;
+  for (const f of listeners) f(next);
+}
+
+const roles = ["agent", "supervisor", "admin"];
+
+/** Whether the one who has logged in has at least a role. */
+export const may = (role) => Boolean(session) && roles.indexOf(session.role) >= roles.indexOf(role);
+
+/** The address of something below /console/api/, for links and players: urlOf("history.csv?from=..."). */
+export const urlOf = (path) => new URL(path.replace(/^\//, ""), base).href;
+
+async function request(method, path, body, signal) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET" && session?.csrf) headers["X-CSRF-Token"] = session.csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer, data;
+  try {
+    answer = await fetch(urlOf(path), {
+      method, headers, signal, credentials: "same-origin", cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    data = (answer.headers.get("Content-Type") || "").includes("json") && text ? JSON.parse(text) : text;
+  } catch (e) {
+    if (e.name === "AbortError") throw e;
+    throw new ApiError(0, "");
+  }
+  if (answer.ok) return data;
+  throw new ApiError(answer.status, data?.message || answer.statusText);
+}
+
+async function ask(method, path, body, signal) {
+  try {
+    return await request(method, path, body, signal);
+  } catch (e) {
+    if (e.status === 401) {
+      ended = Boolean(session);
+      setSession(null);
+    }
+    throw e;
+  }
+}
+
+/** Asks for something below /console/api/: get("outbox/events?limit=10"). A 401 shows the log-in. Throws ApiError. */
+export const get = (path, { signal } = {}) => ask("GET", path, undefined, signal);
+
+/** Changes something: send("POST", "outbox/replay", {id: "evt_1"}). A 401 shows the log-in. Throws ApiError. */
+export const send = (method, path, body) => ask(method, path, body);
+
+/** Finds out who has logged in. */
+export async function resume() {
+  try {
+    setSession(await request("GET", "session"));
+  } catch (e) {
+    if (e.status !== 401 && e.status !== 403) throw e;
+    setSession(null);
+  }
+}
+
+/** Logs in. Throws ApiError. */
+export async function logIn(login, password) {
+  setSession(await request("POST", "session", { login, password }));
+}
+
+/** Logs out. */
+export async function logOut() {
+  await request("DELETE", "session");
+  ended = false;
+  await resume();
+}
