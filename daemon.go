@@ -50,6 +50,7 @@ type daemon struct {
 	users    *pbx.Users
 	audit    *audit.Log
 	console  *console.API
+	toolbar  *console.Toolbar
 	server   *httpd.Server
 	failures *httpd.Limiter
 }
@@ -117,7 +118,8 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.console = console.New(console.Options{
-		Switch: d.sw, Users: d.users, Audit: d.audit, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
+		Switch: d.sw, Users: d.users, Audit: d.audit, Numbers: d.numbers, Zone: zone,
+		Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
 		Recordings: consoleRecordings(d.cfg), Logger: d.log,
 	})
 	d.console.Mount(d.server)
@@ -141,7 +143,13 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 		Switch: d.sw, Directory: d.dir, Campaigns: d.campaign, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
 	})
 	d.ola.Mount(d.server)
+	d.toolbar = console.NewToolbar(console.ToolbarOptions{Switch: d.sw, Users: users, Failures: d.failures, Settings: toolbarSettings(d.cfg)})
+	d.toolbar.Mount(d.server)
 	return nil
+}
+
+func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
+	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Answer: cfg.Toolbar.Answer, Origins: cfg.Toolbar.Origins}
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
@@ -188,6 +196,7 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.api.Configure(dialect)
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
+	d.toolbar.Configure(toolbarSettings(cfg))
 	d.console.ConfigureRecordings(consoleRecordings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)

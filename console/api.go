@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/dialbridge/dialbridge/audit"
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
@@ -23,9 +25,16 @@ const Prefix = "/console/api"
 //go:embed openapi.json
 var openAPI []byte
 
+// openAPICalls is the part about ended calls and the black list.
+//
+//go:embed openapi_calls.json
+var openAPICalls []byte
+
 // Options are the parts that are looked after.
 type Options struct {
 	Switch     *pbx.Switch
+	Numbers    *blacklist.Numbers
+	Zone       *time.Location // whose clock calls are told by
 	Users      *pbx.Users
 	Audit      *audit.Log
 	Outbox     *webhook.Outbox
@@ -43,6 +52,9 @@ type Access func(http.Header) bool
 // API answers the console's requests.
 type API struct {
 	sw         *pbx.Switch
+	numbers    *blacklist.Numbers
+	zone       *time.Location
+	exports    chan struct{} // that run
 	users      *pbx.Users
 	audit      *audit.Log
 	sessions   *sessions
@@ -59,7 +71,8 @@ type API struct {
 // New makes the routes.
 func New(o Options) *API {
 	a := &API{
-		sw: o.Switch, users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
+		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
+		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
 		origin: http.NewCrossOriginProtection(),
 	}
 	a.users.OnEnd(a.sessions.expel)
@@ -88,9 +101,10 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 		g.Add(r.method, r.path, r.handler, guard...)
 	}
-	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording")
+	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording", Prefix+"/calls.csv")
 	mountWeb(s)
 	s.Describe(openAPI)
+	s.Describe(openAPICalls)
 }
 
 // route is one endpoint.
@@ -120,5 +134,11 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},
 		{http.MethodPost, "/outbox/replay", pbx.RoleAdmin, a.replay},
 		{http.MethodPost, "/outbox/test", pbx.RoleAdmin, a.test},
+		{http.MethodGet, "/calls", pbx.RoleSupervisor, a.calls},
+		{http.MethodGet, "/calls.csv", pbx.RoleSupervisor, a.callsCSV},
+		{http.MethodGet, "/stats", pbx.RoleSupervisor, a.stats},
+		{http.MethodGet, "/blacklist", pbx.RoleSupervisor, a.numberList},
+		{http.MethodPost, "/blacklist", pbx.RoleSupervisor, a.numberAdd},
+		{http.MethodDelete, "/blacklist", pbx.RoleSupervisor, a.numberRemove},
 	}
 }

@@ -28,6 +28,8 @@ type CallFilter struct {
 	Direction string    // as Direction.String tells it
 	Answered  *bool
 	Number    string // of the caller, the called party, or the DID
+	Recorded  *bool
+	Text      string // a part of one of the numbers or of the parties' names, in capitals or not
 	Limit     int    // at most this many, 0 = 100
 }
 
@@ -67,30 +69,44 @@ const (
 )
 
 func (f *CallFilter) query() (query string, args []any) {
-	var b strings.Builder
-	b.WriteString(`SELECT seq, body FROM pbx_calls WHERE seq > ?`)
-	args = append(args, f.After)
-	where := func(used bool, cond string, values ...any) {
-		if used {
-			b.WriteString(" AND " + cond)
-			args = append(args, values...)
-		}
-	}
-	where(!f.From.IsZero(), firstOf+" AND started >= ?", f.From.Add(-lag).UnixMilli(), f.From.UnixMilli())
-	where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
-	where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
-	where(f.Queue != "", "queue = ?", f.Queue)
-	where(f.Direction != "", "direction = ?", f.Direction)
-	where(f.Number != "", "(caller = ? OR called = ? OR did = ?)", f.Number, f.Number, f.Number)
-	if f.Answered != nil {
-		where(true, "answered = ?", *f.Answered)
-	}
+	cond := conditions{text: "seq > ?", args: []any{f.After}}
+	cond.where(!f.From.IsZero(), firstOf, f.From.Add(-lag).UnixMilli())
+	f.narrow(&cond)
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	b.WriteString(" ORDER BY seq LIMIT ?")
-	return b.String(), append(args, limit)
+	return "SELECT seq, body FROM pbx_calls WHERE " + cond.text + " ORDER BY seq LIMIT ?", append(cond.args, limit)
+}
+
+// narrow adds what does not depend on the order of the calls.
+func (f *CallFilter) narrow(c *conditions) {
+	c.where(!f.From.IsZero(), "started >= ?", f.From.UnixMilli())
+	c.where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
+	c.where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
+	c.where(f.Queue != "", "queue = ?", f.Queue)
+	c.where(f.Direction != "", "direction = ?", f.Direction)
+	c.where(f.Number != "", "instr(search, ?) AND (caller = ? OR called = ? OR did = ?)", strings.ToLower("\n"+f.Number+"\n"), f.Number, f.Number, f.Number)
+	if f.Answered != nil {
+		c.where(true, "answered = ?", *f.Answered)
+	}
+	if f.Recorded != nil {
+		c.where(true, "recorded = ?", *f.Recorded)
+	}
+	c.where(f.Text != "", "instr(search, ?)", strings.ToLower(f.Text))
+}
+
+// conditions are the condition of a query and the values for its question marks.
+type conditions struct {
+	text string
+	args []any
+}
+
+func (c *conditions) where(used bool, cond string, values ...any) {
+	if used {
+		c.text += " AND " + cond
+		c.args = append(c.args, values...)
+	}
 }
 
 // Account returns the account of one call. One that has not ended, or waits for the after-call work of an agent, has open set and

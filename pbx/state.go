@@ -156,6 +156,9 @@ type state struct {
 	agentsMoved []agentRow
 	agentsGone  []Exten
 
+	applied   map[string]*uint64 // events of Asterisk since the start, by name
+	synthetic uint64             // ends that were told without Asterisk's word, since the start
+
 	conferencesMoved map[*conference]bool // their rows differ from what is stored
 	conferencesGone  []ConferenceID
 	attendeesGone    []string
@@ -185,6 +188,7 @@ func newState(rules *Rules) *state {
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
+		applied:  appliedNames(),
 
 		conferences:      map[ConferenceID]*conference{},
 		rooms:            map[string]*conference{},
@@ -195,6 +199,9 @@ func newState(rules *Rules) *state {
 
 func (s *state) emit(e Event) {
 	s.seq++
+	if end, is := e.(CallEnded); is && end.Synthetic {
+		s.synthetic++
+	}
 	s.out = append(s.out, Occurrence{Seq: s.seq, At: s.at, Stamp: s.stamp, Event: e})
 }
 

@@ -17,6 +17,7 @@ var schema = []string{
 	 CREATE TABLE pbx_extensions (number TEXT PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE pbx_records (one INTEGER PRIMARY KEY CHECK (one = 1), inode INTEGER NOT NULL, place INTEGER NOT NULL)`,
 	historySchema,
+	searchSchema,
 }
 
 // storedCall is the lasting form of a call.

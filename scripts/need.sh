@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
-#   need.sh test    the same, what the lab boots Asterisk with, curl for the conformance run, and
-#                   Chromium for the pages of the console
+#   need.sh lab     the same, what the lab boots Asterisk with, and curl for the conformance run
+#   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh receivers  those languages, and Java
 #   need.sh npm     npm, for what tests take from its registry
+#   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -18,8 +20,20 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
-[ "${1:-build}" != npm ] || want npm npm
-[ "${1:-build}" != test ] || { want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; }
+languages() {
+	want python3 python3
+	want node nodejs
+	want npm npm
+	want php php-cli
+	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
+}
+case ${1:-build} in
+lab) want mmdebstrap mmdebstrap; want curl curl ;;
+test) want mmdebstrap mmdebstrap; want curl curl; want chromium chromium; languages ;;
+receivers) languages; want javac default-jdk-headless ;;
+npm) want npm npm ;;
+pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
+esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -12,6 +12,11 @@ const page = (name, role, more) => ({ name, role, load: () => import(`./pages/${
 const pages = [
   page("wall", "supervisor"),
   page("call", "supervisor", { hidden: true }),
+  page("history", "supervisor"),
+  page("charts", "supervisor"),
+  page("recordings", "supervisor"),
+  page("blacklist", "supervisor"),
+  page("delivery", "admin"),
   page("users", "admin"),
   page("audit", "admin"),
   page("account", "agent", { hidden: true }),

@@ -24,7 +24,7 @@ var sectionVariable = strings.NewReplacer(" ", "_", "-", "_")
 
 // keys is the one table of all settings, bound to the fields of c.
 func (c *Config) keys() []key {
-	table := make([]key, 0, 57)
+	table := make([]key, 0, 59)
 	table = append(table, c.generalKeys()...)
 	table = append(table, c.asteriskKeys()...)
 	table = append(table, c.callKeys()...)
@@ -109,8 +109,11 @@ func (c *Config) webhookKeys() []key {
 }
 
 func (c *Config) serverKeys() []key {
-	h, l := &c.HTTP, &c.Log
+	h, l, b := &c.HTTP, &c.Log, &c.Toolbar
 	return []key{
+		{"toolbar", "pop", "tab", false, choice{&b.Pop, []string{"tab", "frame"}}},
+		{"toolbar", "answer", "no", false, yesNo{&b.Answer}},
+		{"toolbar", "origins", "", false, origins{&b.Origins}},
 		{"http", "tls_port", "off", true, optionalPort{&h.TLS, &h.TLSPort}},
 		{"http", "tls_cert", "", false, path{&h.TLSCert, true}},
 		{"http", "tls_key", "", false, path{&h.TLSKey, true}},
