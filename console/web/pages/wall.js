@@ -17,8 +17,8 @@ addTexts({
     "wall.lack": "Something is missing: {reason}", "wall.asof": "as of {time}",
     "wall.queues": "Queues", "wall.extensions": "Extensions", "wall.calls": "Calls", "wall.receivers": "Receivers of events",
     "wall.noqueues": "There is no queue.", "wall.nocalls": "Nobody is talking.", "wall.noextensions": "No extension fits.",
-    "wall.waiting": "waiting", "wall.oldest": "longest wait", "wall.level": "within {n} s", "wall.answered": "answered", "wall.abandoned": "abandoned",
-    "wall.today": "today", "wall.agents": "Agents", "wall.noagents": "nobody signed in",
+    "wall.waiting": "waiting", "wall.oldest": "longest wait", "wall.level": "within {n} s", "wall.answered": "answered today", "wall.abandoned": "abandoned today",
+    "wall.agents": "Agents", "wall.noagents": "nobody signed in",
     "agent.ready": "ready", "agent.busy": "busy", "agent.acw": "after-call work", "agent.unready": "break", "agent.login": "signed in", "agent.away": "phone away",
     "agent.logout": "signed out",
     "exten.idle": "free", "exten.inuse": "in a call", "exten.busy": "busy", "exten.ringing": "rings", "exten.hold": "on hold", "exten.unavailable": "not reachable",
@@ -37,8 +37,8 @@ addTexts({
     "wall.lack": "缺少部分权限或功能：{reason}", "wall.asof": "截至 {time}",
     "wall.queues": "队列", "wall.extensions": "分机", "wall.calls": "通话", "wall.receivers": "事件接收方",
     "wall.noqueues": "没有队列。", "wall.nocalls": "当前没有通话。", "wall.noextensions": "没有符合条件的分机。",
-    "wall.waiting": "排队", "wall.oldest": "最长等待", "wall.level": "{n} 秒接通率", "wall.answered": "接听", "wall.abandoned": "放弃",
-    "wall.today": "今日", "wall.agents": "坐席", "wall.noagents": "无人签入",
+    "wall.waiting": "排队", "wall.oldest": "最长等待", "wall.level": "{n} 秒接通率", "wall.answered": "今日接听", "wall.abandoned": "今日放弃",
+    "wall.agents": "坐席", "wall.noagents": "无人签入",
     "agent.ready": "空闲", "agent.busy": "通话", "agent.acw": "话后", "agent.unready": "示忙", "agent.login": "已签入", "agent.away": "话机离线",
     "agent.logout": "已签出",
     "exten.idle": "空闲", "exten.inuse": "通话中", "exten.busy": "忙", "exten.ringing": "振铃", "exten.hold": "保持", "exten.unavailable": "不可用",
@@ -98,7 +98,7 @@ function Exten({ row, stop }) {
       && html` <${Running} since=${row.since} stop=${stop} />`}</span>
     ${row.agent && row.agent !== "logout" && html`<span class=${`tag ${agentTone[row.agent] ?? ""}`}>${t(`agent.${row.agent}`)}${row.reason ? ` (${row.reason})` : ""}${row.agent_since
       && html` <${Running} since=${row.agent_since} stop=${stop} />`}</span>`}
-    ${row.call && html`<a href=${`#/call/${encodeURIComponent(row.call)}`}><${Arrow} sign=${row.outbound ? "→" : "←"} word=${t(row.outbound ? "wall.callsout" : "wall.calledby")} />
+    ${row.call && html`<a href=${`#/call/${encodeURIComponent(row.call)}`}><${Arrow} sign=${row.outbound ? "→" : "←"} word=${t(row.outbound ? "wall.callsout" : "wall.calledby")} />${" "}
       ${row.party || t("wall.withheld")}</a>`}
     ${row.queues && html`<span class="quiet queues">${row.queues.join(" ")}</span>`}
   </li>`;
