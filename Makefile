@@ -14,6 +14,7 @@ LINT        := $(LINT_DIR)/golangci-lint
 NFPM_VERSION := v2.44.2
 NFPM_DIR    := $(CACHE)/dialbridge-tools/nfpm-$(NFPM_VERSION)-$(shell go env GOVERSION)
 NFPM        := $(NFPM_DIR)/nfpm
+PROMTOOL    := $(CACHE)/dialbridge-tools/promtool/promtool
 
 # What looks for faults of accessibility in pages. Its version stands where it is used.
 AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
@@ -39,7 +40,7 @@ DEB_VERSION ?= $(shell scripts/deb-version.sh)
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load lab deb static test-deb clean check need-build need-deb need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb clean check need-build need-deb need-lab need-promtool need-receivers need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,11 +62,13 @@ fuzz: need-build ## run each fuzz target for FUZZTIME (30s)
 	  done; \
 	done
 
-lint: need-build $(LINT) ## run the linters, gofmt, go vet and go mod tidy
+lint: need-build need-promtool $(LINT) ## run the linters, gofmt, go vet, go mod tidy, and promtool on the alerts
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	$(LINT) run ./...
 	go mod tidy -diff
+	$(PROMTOOL) check rules docs/prometheus/alerts.yml
+	$(PROMTOOL) test rules docs/prometheus/alerts_test.yml
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION), which takes about two minutes, once"
@@ -86,16 +89,16 @@ cover: need-test ## run all tests and show how much of the code they reach
 bench: need-build ## run the benchmarks of PKG (all), COUNT times (1)
 	go test -p 1 -run '^$$' -bench . -benchmem -count=$(or $(COUNT),1) -timeout 2h $(PKG)
 
-demo: need-test ## a PBX with phones, the daemon and a receiver, on this machine
+demo: need-lab ## a PBX with phones, the daemon and a receiver, on this machine
 	go run ./lab/cmd/demo
 
-conformance: need-test ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
+conformance: need-lab ## what the vendors' pages print, line by line, against real Asterisk 16 and 22
 	go run ./lab/cmd/conformance
 
-faults: need-test ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
+faults: need-lab ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
 	go run ./lab/cmd/faults $(FAULT)
 
-soak: need-test ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
+soak: need-lab ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
 	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)
 
 load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES=10,50,200 SPAN=20s)
@@ -110,7 +113,7 @@ $(BIN)/linux-%/dialbridge: need-deb FORCE
 deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
 	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
 
-test-deb: need-test ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
+test-deb: need-lab ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
 	@scripts/need.sh qemu
 	go test -count=1 -timeout 60m -v ./lab/box -args -all
 
@@ -121,7 +124,15 @@ $(NFPM):
 
 FORCE:
 
-lab: need-test ## a real Asterisk to play with, until ctrl-C
+receivers: need-receivers ## the receivers of docs/receivers, that in Java too: real events are pushed, forged ones refused
+	go test -count=1 -v ./lab/receivers -args -all
+
+pictures: need-test ## make the pictures of the toolbar for the documents anew
+	@scripts/need.sh pictures
+	mkdir -p docs/img
+	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img
+
+lab: need-lab ## a real Asterisk to play with, until ctrl-C
 	go run ./lab/cmd/lab
 
 clean: ## remove what was built
@@ -135,7 +146,16 @@ need-build:
 need-deb:
 	@scripts/need.sh deb $(ARCHS)
 
-need-test: $(AXE)
+need-lab:
+	@scripts/need.sh lab
+
+need-promtool:
+	@scripts/promtool.sh
+
+need-receivers:
+	@scripts/need.sh receivers
+
+need-test: need-promtool $(AXE)
 	@scripts/need.sh test
 
 $(AXE):

@@ -69,6 +69,9 @@ func sources(t *testing.T) (list []source, set *token.FileSet) {
 		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "bin") {
 			return filepath.SkipDir
 		}
+		if _, err := os.Stat(filepath.Join(name, "go.mod")); entry.IsDir() && name != "." && err == nil {
+			return filepath.SkipDir // another module: an example for users
+		}
 		if entry.IsDir() || filepath.Ext(name) != ".go" {
 			return nil
 		}

@@ -50,6 +50,7 @@ type daemon struct {
 	users    *pbx.Users
 	audit    *audit.Log
 	console  *console.API
+	toolbar  *console.Toolbar
 	server   *httpd.Server
 	failures *httpd.Limiter
 }
@@ -116,7 +117,11 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err = d.assembleOLA(ctx); err != nil {
 		return err
 	}
-	d.console = console.New(console.Options{Switch: d.sw, Users: d.users, Audit: d.audit, Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg), Logger: d.log})
+	d.console = console.New(console.Options{
+		Switch: d.sw, Users: d.users, Audit: d.audit, Numbers: d.numbers, Zone: zone,
+		Outbox: d.outbox, Senders: d.senders, Failures: d.failures, Access: d.access(d.cfg),
+		Recordings: consoleRecordings(d.cfg), Logger: d.log,
+	})
 	d.console.Mount(d.server)
 	return d.server.Listen(ctx)
 }
@@ -138,13 +143,20 @@ func (d *daemon) assembleOLA(ctx context.Context) error {
 		Switch: d.sw, Directory: d.dir, Campaigns: d.campaign, Users: users, Numbers: d.numbers, Failures: d.failures, Rules: olaRules(d.cfg, d.cfg.General.Timezone), Logger: d.log,
 	})
 	d.ola.Mount(d.server)
+	d.toolbar = console.NewToolbar(console.ToolbarOptions{Switch: d.sw, Users: users, Failures: d.failures, Settings: toolbarSettings(d.cfg)})
+	d.toolbar.Mount(d.server)
 	return nil
+}
+
+func toolbarSettings(cfg *conf.Config) console.ToolbarSettings {
+	return console.ToolbarSettings{PopURL: string(cfg.General.PopURL), PopFrame: cfg.Toolbar.Pop == "frame", Answer: cfg.Toolbar.Answer, Origins: cfg.Toolbar.Origins}
 }
 
 // start runs all parts. The order of the list is the order of the end: nothing new comes in, what was read is applied,
 // encoded and stored, what is being sent is finished, and the database is last.
 func (d *daemon) start() *lineup {
 	l := newLineup(
+		&part{name: "console", run: d.console.Run},
 		&part{name: "http", run: d.server.Run},
 		&part{name: "sockets", run: d.ola.Run},
 		&part{name: "campaigns", run: d.campaign.Run},
@@ -184,6 +196,8 @@ func (d *daemon) configure(ctx context.Context, cfg *conf.Config) error {
 	d.api.Configure(dialect)
 	d.ola.Configure(olaRules(cfg, rules.Location))
 	d.console.Configure(d.access(cfg))
+	d.toolbar.Configure(toolbarSettings(cfg))
+	d.console.ConfigureRecordings(consoleRecordings(cfg))
 	d.numbers.Configure(cfg.Blacklist.Guard)
 	d.failures.Configure(cfg.HTTP.AuthFailures.Count, cfg.HTTP.AuthFailures.Per)
 	return nil
@@ -222,8 +236,9 @@ func pbxRules(cfg *conf.Config) pbx.Rules {
 		QueueMember: cfg.Calls.QueueMember,
 		Menus:       menus(cfg), MenuContexts: freePBXMenu,
 		Extensions: cfg.Calls.Extensions, InboundContexts: cfg.Calls.InboundContexts, Location: cfg.General.Timezone,
-		Feedback: cfg.Feedback.Contexts,
-		Groups:   trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
+		Feedback:     cfg.Feedback.Contexts,
+		ServiceLevel: cfg.Calls.ServiceLevel,
+		Groups:       trunkGroups(cfg), AIContext: cfg.OLA.AIContext, Sounds: cfg.OLA.Sounds,
 	}
 	if cfg.Enable.PauseTime {
 		r.AfterWork = cfg.Enable.PauseTimeMax
@@ -262,6 +277,10 @@ func coocenterRules(cfg *conf.Config) coocenter.Rules {
 		HangupLegs: cfg.Webhook.HangupLegs == "all", RawChannelNames: cfg.Webhook.ChannelNames == "raw",
 		AsteriskDirectory: cfg.Recordings.AsteriskDirectory, RecordingsDirectory: cfg.Recordings.Directory, Location: cfg.General.Timezone, WebKey: string(cfg.General.WebKey),
 	}
+}
+
+func consoleRecordings(cfg *conf.Config) console.Recordings {
+	return console.Recordings{Directory: cfg.Recordings.Directory, AsteriskDirectory: cfg.Recordings.AsteriskDirectory}
 }
 
 func olaRules(cfg *conf.Config, zone *time.Location) ola.Rules {

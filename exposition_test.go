@@ -267,6 +267,7 @@ func expositionVerb(ts *testscript.TestScript, neg bool, args []string) {
 	_, body, _ := strings.Cut(a.text, "\r\n#")
 	p, err := parsePage("#" + body)
 	ts.Check(err)
+	lintPage(ts, "#"+body)
 	var b strings.Builder
 	slices.SortFunc(p.families, func(a, b *pageFamily) int { return strings.Compare(a.name, b.name) })
 	for _, f := range p.families {

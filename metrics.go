@@ -6,10 +6,10 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/internal/httpd"
-	"github.com/dialbridge/dialbridge/webhook"
 )
 
-// metrics reads the daemon's own numbers when they are asked for.
+// metrics reads the daemon's own numbers when they are asked for. Labels have a bound: names of events and actions are those of the
+// program, receivers those of the configuration. Queues, agents and numbers are in none.
 type metrics struct{ d *daemon }
 
 // expose adds them to a page.
@@ -17,13 +17,18 @@ func (m metrics) expose(ctx context.Context, e *httpd.Exposition) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	put := sink{e}
+	put.gauge("build_info", "The program that runs; always 1.", 1, "commit", commit, "version", version)
 	m.link(put)
+	m.picture(put)
 	m.outbox(ctx, put)
-	db := m.d.db.Stats()
-	put.gauge("database_queued", "Operations that wait for their commit.", float64(db.Queued))
-	put.counter("database_commits_total", "Transactions.", float64(db.Commits))
-	put.gauge("database_file_bytes", "Size of the database file.", float64(db.FileBytes))
-	put.gauge("database_disk_free_bytes", "Free space of its disk.", float64(db.FreeBytes))
+	m.database(put)
+	put.gauge("ola_sockets", "Connected agents and users of the ola dialect.", float64(m.d.ola.Sockets()))
+	put.gauge("console_sessions", "People who are logged in to the console.", float64(m.d.console.Sessions()))
+	put.counter("audit_lost_total", "Entries of the audit log that could not be kept.", float64(m.d.audit.Lost()))
+	put.counter("auth_failures_total", "Log-ins and tokens that were refused.", float64(m.d.failures.Failures()))
+	running, calls := m.d.campaign.Load()
+	put.gauge("campaigns", "Campaigns with numbers to dial.", float64(running))
+	put.gauge("campaign_calls", "Numbers of campaigns that are dialled and not over.", float64(calls))
 	if st, err := m.d.numbers.Status(ctx); err == nil {
 		put.gauge("blacklist_numbers", "Numbers in the black list.", float64(st.Entries))
 		put.gauge("blacklist_untold", "Changes of the black list that Asterisk does not know yet.", float64(st.Pending))
@@ -31,59 +36,33 @@ func (m metrics) expose(ctx context.Context, e *httpd.Exposition) {
 }
 
 func (m metrics) link(put sink) {
-	st, stats := m.d.sw.Status(), m.d.client.Stats()
-	link := m.d.client.Status()
+	stats, link := m.d.client.Stats(), m.d.client.Status()
 	put.gauge("ami_up", "1 while the manager link is logged in.", truth(link.Phase == ami.Up))
 	put.gauge("ami_filtered", "1 while Asterisk keeps back the events that nobody needs.", truth(link.Filtered))
-	put.gauge("picture_complete", "1 while the picture of Asterisk is complete.", truth(st.Complete))
-	put.gauge("calls", "Live calls.", float64(st.Calls))
-	put.gauge("channels", "Live channels.", float64(st.Channels))
-	put.gauge("extensions", "Known extensions.", float64(st.Extens))
-	put.gauge("ola_sockets", "Connected agents and users of the ola dialect.", float64(m.d.ola.Sockets()))
-	put.counter("resyncs_total", "Full queries of Asterisk that were taken over.", float64(st.Resyncs))
+	put.gauge("ami_waiting_bytes", "Size of what was read from the manager link and not applied yet.", float64(stats.Waiting))
 	put.counter("ami_logins_total", "Logins on the manager link.", float64(stats.Logins))
+	put.counter("ami_read_bytes_total", "Size of what was read from the manager link after the log-in.", float64(stats.Bytes))
 	for kind, n := range map[string]uint64{"taken": stats.Events, "unwanted": stats.Unwanted, "refused": stats.Refused, "torn": stats.Torn, "oversized": stats.Oversized, "late": stats.Late} {
 		put.counter("ami_messages_total", "Messages of the manager link: events taken, events not wanted, events without room, torn, too long, answers that came late.", float64(n), "kind", kind)
 	}
-}
-
-// outbox tells each number by receiver: those that are configured, and of what is stored those for which something is left as well.
-func (m metrics) outbox(ctx context.Context, put sink) {
-	for _, s := range m.d.senders.All() {
-		if s.Configured() || s.Receiver() == webhook.Default {
-			m.sender(s, put)
-		}
-	}
-	st, err := m.d.outbox.Status(ctx)
-	if err != nil {
-		return // the database says so in its own numbers
-	}
-	put.counter("outbox_gaps_total", "Spans of time of which events may be missing for good.", float64(st.AllGaps))
-	for _, r := range st.Receivers {
-		for _, k := range r.Kinds {
-			put.gauge("outbox_pending", "Events that wait for delivery.", float64(k.Pending), "event", k.Kind, "receiver", r.Name)
-			put.gauge("outbox_dead", "Dead letters.", float64(k.Dead), "event", k.Kind, "receiver", r.Name)
-			for outcome, n := range map[string]int64{"delivered": k.Delivered, "expired": k.Expired, "dropped": k.Dropped, "lost": k.Lost, "superseded": k.Superseded} {
-				put.counter("outbox_events_total", "Events that left the queue, by how.", float64(n), "event", k.Kind, "outcome", outcome, "receiver", r.Name)
-			}
-		}
-		age := 0.0
-		if !r.Oldest.IsZero() {
-			age = time.Since(r.Oldest).Seconds()
-		}
-		put.gauge("outbox_oldest_seconds", "Age of the oldest event that waits for delivery.", age, "receiver", r.Name)
+	for _, a := range m.d.client.Actions() {
+		put.histogram("ami_action_duration_seconds", "Time from the wish for an action of the manager interface to its answer, by outcome: done, refused by Asterisk, unsent, unknown, failed.",
+			ami.ActionBounds, a.Counts, a.Sum, "action", a.Action, "outcome", a.Outcome)
 	}
 }
 
-func (m metrics) sender(s *webhook.Sender, put sink) {
-	state, counters, name := s.State(), s.Counters(), s.Receiver()
-	put.gauge("receiver_up", "0 while the receiver is down and only probed.", truth(state.Up), "receiver", name)
-	put.gauge("receiver_since_timestamp_seconds", "When the receiver was last seen to go down or to come back, Unix time; 0 when nothing is known.", unixSeconds(state.Since), "receiver", name)
-	put.gauge("receiver_failures", "Failed requests to the receiver since its last success.", float64(state.Failures), "receiver", name)
-	put.gauge("deliveries_in_flight", "Requests to the receiver under way.", float64(counters.InFlight), "receiver", name)
-	for outcome, n := range counters.Attempts {
-		put.counter("delivery_attempts_total", "Requests to the receiver, by outcome.", float64(n), "outcome", outcome, "receiver", name)
-	}
+func (m metrics) database(put sink) {
+	db := m.d.db.Stats()
+	put.gauge("database_writable", "0 while the storage refuses to write.", truth(db.LastError == nil))
+	put.gauge("database_queued", "Operations that wait for their commit.", float64(db.Queued))
+	put.counter("database_commits_total", "Transactions.", float64(db.Commits))
+	put.counter("database_operations_total", "Operations in transactions.", float64(db.Operations))
+	put.counter("database_failures_total", "Transactions that the storage refused.", float64(db.Failures))
+	put.gauge("database_file_bytes", "Size of the database file.", float64(db.FileBytes))
+	put.gauge("database_log_bytes", "Size of its write-ahead log.", float64(db.LogBytes))
+	put.gauge("database_max_bytes", "Bound of the database file, [store] max_size.", float64(db.MaxSize))
+	put.gauge("database_disk_free_bytes", "Free space of its disk.", float64(db.FreeBytes))
+	put.gauge("database_reserve", "1 while the reserve file is there, by which the database works on a full disk.", truth(db.Reserve))
 }
 
 // sink puts the product's name before those of its metrics.
@@ -95,6 +74,10 @@ func (s sink) gauge(name, help string, v float64, labels ...string) {
 
 func (s sink) counter(name, help string, v float64, labels ...string) {
 	s.e.Counter("dialbridge_"+name, help, v, labels...)
+}
+
+func (s sink) histogram(name, help string, bounds []float64, counts []uint64, sum float64, labels ...string) {
+	s.e.Histogram("dialbridge_"+name, help, bounds, counts, sum, labels...)
 }
 
 func unixSeconds(t time.Time) float64 {

@@ -64,6 +64,7 @@ type Client struct {
 	counter    atomic.Uint64        // of actions, for their ActionIDs
 	started    atomic.Bool
 	stats      counters
+	times      actionTimes
 
 	mu     sync.Mutex
 	status Status
@@ -147,8 +148,15 @@ func (c *Client) List(ctx context.Context, a Action) ([]Message, error) {
 	return k.items, nil
 }
 
-// call sends an action and waits. The call it returns is only to be read, and empty when there is an error.
+// call sends an action, waits, and notes how long it took. The call it returns is only to be read, and empty when there is an error.
 func (c *Client) call(ctx context.Context, a Action, list bool, mark uint64) (*call, error) {
+	began := time.Now()
+	k, err := c.carry(ctx, a, list, mark)
+	c.times.note(a.Name, err, time.Since(began))
+	return k, err
+}
+
+func (c *Client) carry(ctx context.Context, a Action, list bool, mark uint64) (*call, error) {
 	id := traceOf(ctx) + "-" + strconv.FormatUint(c.counter.Add(1), 10)
 	wire, err := a.encode(id)
 	if err != nil {

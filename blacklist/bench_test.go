@@ -138,3 +138,24 @@ func (r *rig) rounds(b testing.TB) {
 		more = out.more
 	}
 }
+
+// BenchmarkSearch asks for a page of 100,000 numbers as the console does: the first one, one from the middle, what is found in the middle, and nothing.
+func BenchmarkSearch(b *testing.B) {
+	r := newRig(b, rigOptions{idle: true})
+	fill(b, r, many, 1)
+	for name, tc := range map[string]struct {
+		f    Filter
+		want int
+	}{
+		"first page": {Filter{Stored: true, Limit: 100}, 100}, "middle": {Filter{After: nth(many / 2), Limit: 100}, 100},
+		"part of a number": {Filter{Stored: true, Text: "5000", Limit: 100}, 20}, "nowhere": {Filter{Stored: true, Text: "nobody", Limit: 100}, 0},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if list, err := r.numbers.List(r.ctx, tc.f); err != nil || len(list) != tc.want {
+					b.Fatal(len(list), err)
+				}
+			}
+		})
+	}
+}

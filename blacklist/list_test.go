@@ -58,7 +58,7 @@ func TestPageIsNotSorted(t *testing.T) {
 		err := row.Scan(&id, &parent, &unused, &detail)
 		plan = append(plan, detail)
 		return err
-	}, "EXPLAIN QUERY PLAN "+page, Outbound, true, "5", "100", 10))
+	}, "EXPLAIN QUERY PLAN "+page, Outbound, true, "5", "100", 10, "5"))
 	if len(plan) != 1 || !strings.HasPrefix(plan[0], "SEARCH blacklist_numbers USING PRIMARY KEY (number>") {
 		t.Errorf("plan: %q", plan)
 	}

@@ -16,8 +16,10 @@ type Filter struct {
 	Ways     Way    // shut out of at least these ways
 	Exact    bool   // and of no others
 	Contains string // the number has this in it, letter by letter: no character is a wildcard
+	Text     string // the number or the note has this in it; the letters of ASCII in capitals or not
 	After    string // only numbers that come after this one: the last of the page before
 	Limit    int    // of numbers returned, 0 = all
+	Stored   bool   // as the table has them, without a look at AstDB
 }
 
 const columns = `SELECT number, uuid, note, created_at, inbound + 2 * outbound FROM blacklist_numbers WHERE (inbound = 1 OR outbound = 1)`
@@ -25,20 +27,20 @@ const columns = `SELECT number, uuid, note, created_at, inbound + 2 * outbound F
 // page lists some of them.
 const page = columns + `
 	AND (inbound + 2 * outbound) & ?1 = ?1 AND (NOT ?2 OR inbound + 2 * outbound = ?1) AND (?3 = '' OR instr(number, ?3) > 0)
-	AND number > ?4 ORDER BY number LIMIT ?5`
+	AND number > ?4 AND (?6 = '' OR instr(number, ?6) > 0 OR instr(lower(note), lower(?6)) > 0) ORDER BY number LIMIT ?5`
 
 // List returns listed numbers in the order of their characters. AstDB is compared first, for at most two seconds, so that
 // what was entered on a phone is among them; when that is not possible, and for a page after another one, the table is listed as it
-// is. Pages by After skip and repeat no number that is listed all the while.
+// is, as with f.Stored. Pages by After skip and repeat no number that is listed all the while.
 func (n *Numbers) List(ctx context.Context, f Filter) ([]Entry, error) {
-	if f.After == "" {
+	if f.After == "" && !f.Stored {
 		_ = n.Refresh(ctx) // what keeps Asterisk from answering is in Status
 	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = -1
 	}
-	rows, err := n.store.Reader().QueryContext(ctx, page, f.Ways, f.Exact, f.Contains, f.After, limit)
+	rows, err := n.store.Reader().QueryContext(ctx, page, f.Ways, f.Exact, f.Contains, f.After, limit, f.Text)
 	if err != nil {
 		return nil, fmt.Errorf("black list: %w", err)
 	}

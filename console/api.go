@@ -1,14 +1,17 @@
 package console
 
 import (
+	"context"
 	_ "embed" // for the document
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/dialbridge/dialbridge/audit"
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
@@ -22,16 +25,24 @@ const Prefix = "/console/api"
 //go:embed openapi.json
 var openAPI []byte
 
+// openAPICalls is the part about ended calls and the black list.
+//
+//go:embed openapi_calls.json
+var openAPICalls []byte
+
 // Options are the parts that are looked after.
 type Options struct {
-	Switch   *pbx.Switch
-	Users    *pbx.Users
-	Audit    *audit.Log
-	Outbox   *webhook.Outbox
-	Senders  *webhook.Senders
-	Failures *httpd.Limiter // by address, shared with the dialects
-	Access   Access
-	Logger   *slog.Logger
+	Switch     *pbx.Switch
+	Numbers    *blacklist.Numbers
+	Zone       *time.Location // whose clock calls are told by
+	Users      *pbx.Users
+	Audit      *audit.Log
+	Outbox     *webhook.Outbox
+	Senders    *webhook.Senders
+	Failures   *httpd.Limiter // by address, shared with the dialects
+	Access     Access
+	Recordings Recordings
+	Logger     *slog.Logger
 }
 
 // Access tells whether the header of a request holds the right token; nil = no key is set, and this machine may ask
@@ -40,27 +51,41 @@ type Access func(http.Header) bool
 
 // API answers the console's requests.
 type API struct {
-	sw       *pbx.Switch
-	users    *pbx.Users
-	audit    *audit.Log
-	sessions *sessions
-	outbox   *webhook.Outbox
-	senders  *webhook.Senders
-	failures *httpd.Limiter
-	log      *slog.Logger
-	access   atomic.Pointer[Access]
-	origin   *http.CrossOriginProtection
+	sw         *pbx.Switch
+	numbers    *blacklist.Numbers
+	zone       *time.Location
+	exports    chan struct{} // that run
+	users      *pbx.Users
+	audit      *audit.Log
+	sessions   *sessions
+	outbox     *webhook.Outbox
+	senders    *webhook.Senders
+	failures   *httpd.Limiter
+	live       *live
+	recordings atomic.Pointer[Recordings]
+	log        *slog.Logger
+	access     atomic.Pointer[Access]
+	origin     *http.CrossOriginProtection
 }
 
 // New makes the routes.
 func New(o Options) *API {
 	a := &API{
-		sw: o.Switch, users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
+		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
+		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
 		origin: http.NewCrossOriginProtection(),
 	}
 	a.users.OnEnd(a.sessions.expel)
+	a.live = newLive(o.Switch, o.Outbox, o.Logger)
 	a.Configure(o.Access)
+	a.ConfigureRecordings(o.Recordings)
 	return a
+}
+
+// Run feeds the pages until ctx ends. It is to end before the server does: what streams would keep that waiting.
+func (a *API) Run(ctx context.Context) error {
+	a.live.run(ctx)
+	return nil
 }
 
 // Configure replaces the access.
@@ -76,8 +101,10 @@ func (a *API) Mount(s *httpd.Server) {
 		}
 		g.Add(r.method, r.path, r.handler, guard...)
 	}
+	s.Lasting(Prefix+"/live", Prefix+"/calls/:id/recording", Prefix+"/calls.csv")
 	mountWeb(s)
 	s.Describe(openAPI)
+	s.Describe(openAPICalls)
 }
 
 // route is one endpoint.
@@ -99,10 +126,19 @@ func (a *API) routes() []route {
 		{http.MethodPut, "/users/:id", pbx.RoleAdmin, a.changeUser},
 		{http.MethodDelete, "/users/:id", pbx.RoleAdmin, a.deleteUser},
 		{http.MethodGet, "/audit", pbx.RoleAdmin, a.auditLog},
+		{http.MethodGet, "/live", roleLive, a.liveFeed},
+		{http.MethodGet, "/calls/:id", pbx.RoleSupervisor, a.call},
+		{http.MethodGet, "/calls/:id/recording", pbx.RoleSupervisor, a.callRecording},
 		{http.MethodGet, "/outbox", pbx.RoleSupervisor, a.status},
 		{http.MethodGet, "/outbox/events", pbx.RoleSupervisor, a.list},
 		{http.MethodGet, "/outbox/events/:id", pbx.RoleSupervisor, a.show},
 		{http.MethodPost, "/outbox/replay", pbx.RoleAdmin, a.replay},
 		{http.MethodPost, "/outbox/test", pbx.RoleAdmin, a.test},
+		{http.MethodGet, "/calls", pbx.RoleSupervisor, a.calls},
+		{http.MethodGet, "/calls.csv", pbx.RoleSupervisor, a.callsCSV},
+		{http.MethodGet, "/stats", pbx.RoleSupervisor, a.stats},
+		{http.MethodGet, "/blacklist", pbx.RoleSupervisor, a.numberList},
+		{http.MethodPost, "/blacklist", pbx.RoleSupervisor, a.numberAdd},
+		{http.MethodDelete, "/blacklist", pbx.RoleSupervisor, a.numberRemove},
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/audit"
+	"github.com/dialbridge/dialbridge/blacklist"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/pbx"
@@ -62,6 +63,7 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 	r.outbox, err = webhook.NewOutbox(context.Background(), db, webhook.OutboxOptions{Logger: log})
 	r.must(err)
 	r.sender = webhook.NewSenders(r.outbox, webhook.SenderOptions{Logger: log})
+	r.db = db
 	asterisk.Want, asterisk.Logger = pbx.Wanted, log
 	r.client = ami.New(asterisk)
 	r.sw, err = pbx.New(context.Background(), pbx.Options{
@@ -72,7 +74,11 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 	r.must(err)
 	r.audit, err = audit.New(context.Background(), audit.Options{Store: db, Logger: log})
 	r.must(err)
-	r.api = New(Options{Switch: r.sw, Users: r.users, Audit: r.audit, Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log})
+	numbers, err := blacklist.New(context.Background(), blacklist.Options{Switch: r.sw, Store: db, Logger: log})
+	r.must(err)
+	r.api = New(Options{
+		Switch: r.sw, Users: r.users, Audit: r.audit, Numbers: numbers, Zone: shanghai, Outbox: r.outbox, Senders: r.sender, Failures: httpd.NewLimiter(limit, time.Minute), Logger: log,
+	})
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
 		Audit: func(n httpd.Note) {
@@ -95,11 +101,25 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 	return r
 }
 
+// shanghai is the zone of the PBX.
+var shanghai = time.FixedZone("Shanghai", 8*3600)
+
 func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// delivers sends what is in the outbox until the test ends.
+func (r *rig) delivers() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.sender.Run(ctx) }()
+	r.t.Cleanup(func() {
+		cancel()
+		r.must(<-ended)
+	})
 }
 
 // request asks from this machine; header holds names and values by turns, and the names From and Host are for the request itself.

@@ -73,6 +73,8 @@ func TestPagesInABrowser(t *testing.T) {
 	p.WaitText("[role=alert]", "用户名或密码错误")
 	p.Select("header label:nth-of-type(1) select", "en")
 	logInAs(p, "admin", adminPassword)
+	p.WaitText("h1", "Wallboard")
+	p.Eval("location.hash = '#/users'", nil)
 	p.WaitText("h1", "Users")
 	p.WaitText("tbody th", "admin")
 	looks(t, p)
@@ -158,7 +160,7 @@ func TestAnotherSiteInTheSameBrowser(t *testing.T) {
 	mine.Expect("401")
 	mine.WaitText("h1", "Log in")
 	logInAs(mine, "admin", adminPassword)
-	mine.WaitText("h1", "Users")
+	mine.WaitText("h1", "Wallboard")
 	before := scripts.Load()
 	p := b.Open(strings.Replace(evil.URL, "127.0.0.1", "localhost", 1))
 	for _, part := range []string{"403", "Content Security Policy", "ERR_BLOCKED", "frame-ancestors", "Framing"} {

@@ -48,6 +48,17 @@ func newSessions() *sessions {
 	return &sessions{now: time.Now, known: map[[sha256.Size]byte]*list.Element{}, order: list.New()}
 }
 
+// Sessions is how many people are logged in to the pages.
+func (a *API) Sessions() int { return a.sessions.count() }
+
+// count is how many are open.
+func (s *sessions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(s.now())
+	return len(s.known)
+}
+
 // begin opens a session and returns the token for its cookie.
 func (s *sessions) begin(who pbx.Identity, name string, role pbx.Role) (token string, fresh *session) {
 	token = rand.Text() + rand.Text()

@@ -3,6 +3,7 @@ package console
 import (
 	"embed"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"strings"
@@ -45,10 +46,17 @@ func mountWeb(s *httpd.Server) {
 	}
 }
 
-// webFiles are all files that are served, and what they are.
+// webFiles are all files that are served, and what they are; those of the toolbar have a policy of their own, and are served by it.
 func webFiles() map[string]string {
+	list := filesBelow("web")
+	maps.DeleteFunc(list, func(name, _ string) bool { return strings.HasPrefix(name, dirToolbar) })
+	return list
+}
+
+// filesBelow are the files of a folder that are to be served, and what they are.
+func filesBelow(dir string) map[string]string {
 	list := map[string]string{}
-	_ = fs.WalkDir(web, "web", func(name string, _ fs.DirEntry, _ error) error { // what is in the program can be read
+	_ = fs.WalkDir(web, strings.TrimSuffix(dir, "/"), func(name string, _ fs.DirEntry, _ error) error { // what is in the program can be read
 		if mimeType := webTypes[path.Ext(name)]; mimeType != "" {
 			list[name] = mimeType
 		}

@@ -47,13 +47,13 @@ func (a *API) pushedEvents(c echo.Context) error {
 
 func eventFilter(p httpd.Params) (f webhook.ReadFilter, err error) {
 	f.After = p.Get("after")
-	if f.Kind, err = oneOf(p, "event", "dialbegin", "dialbegein", "dialend", "hangup", "extensionstatus", "ivr", "cdr", "cc_cdr"); err != nil {
+	if f.Kind, err = p.OneOf("event", "dialbegin", "dialbegein", "dialend", "hangup", "extensionstatus", "ivr", "cdr", "cc_cdr"); err != nil {
 		return f, err
 	}
 	if f.Kind == "dialbegein" { // the page's spelling, when events are pushed under it
 		f.Kind = "dialbegin"
 	}
-	if f.Key, err = text(p, "uniqueid", longestID); err != nil {
+	if f.Key, err = p.Text("uniqueid", longestID); err != nil {
 		return f, err
 	}
 	f.Limit, err = p.Int("limit", defaultPage, 1, longestPage)

@@ -1,12 +1,9 @@
 package coocenter
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -83,15 +80,15 @@ func (a *API) callFilter(p httpd.Params) (f pbx.CallFilter, err error) {
 	var after int
 	after, errs[0] = p.Int("after", 0, 0, math.MaxInt)
 	f.After = int64(after)
-	f.From, errs[1] = a.moment(p, "from")
-	f.To, errs[2] = a.moment(p, "to")
+	f.From, errs[1] = p.Moment("from", a.rules.Load().Location)
+	f.To, errs[2] = p.Moment("to", a.rules.Load().Location)
 	f.Exten, errs[3] = extension(p)
 	var queue string
-	queue, errs[4] = text(p, "queue", longestName)
+	queue, errs[4] = p.Text("queue", longestName)
 	f.Queue = pbx.QueueName(queue)
-	f.Direction, errs[5] = oneOf(p, "direction", "inbound", "outbound", "internal")
-	f.Answered, errs[6] = yesOrNo(p, "answered")
-	f.Number, errs[7] = text(p, "number", longestName)
+	f.Direction, errs[5] = p.OneOf("direction", "inbound", "outbound", "internal")
+	f.Answered, errs[6] = p.YesOrNo("answered")
+	f.Number, errs[7] = p.Text("number", longestName)
 	f.Limit, errs[8] = p.Int("limit", defaultPage, 1, longestPage)
 	for _, err := range errs {
 		if err != nil {
@@ -108,37 +105,6 @@ func unusable(message string) error {
 	return &httpd.Error{Status: http.StatusBadRequest, Message: message}
 }
 
-// zoneTorn is the offset of a time whose plus sign became a blank, because the client did not encode it.
-const zoneTorn = " 07:00"
-
-// moment reads a time: in the dialect's form and the PBX's zone, or RFC 3339. Years before 1970 have no calls.
-func (a *API) moment(p httpd.Params, name string) (time.Time, error) {
-	text := p.Get(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.ParseInLocation(date, text, a.rules.Load().Location)
-	if err != nil {
-		if i := len(text) - len(zoneTorn); i > len("2006-01-02T") && text[i] == ' ' {
-			text = text[:i] + "+" + text[i+1:]
-		}
-		t, err = time.Parse(time.RFC3339, text)
-	}
-	if err != nil || t.Unix() < 0 {
-		return time.Time{}, unusable(name + " is no time: YYYY-MM-DD HH:MM:SS or RFC 3339")
-	}
-	return t, nil
-}
-
-// text reads a parameter that may have so many bytes.
-func text(p httpd.Params, name string, longest int) (string, error) {
-	v := p.Get(name)
-	if len(v) > longest {
-		return "", unusable(fmt.Sprintf("%s is longer than %d bytes", name, longest))
-	}
-	return v, nil
-}
-
 // extension reads a number as the other endpoints do. Whether it is one is for the core to say.
 func extension(p httpd.Params) (pbx.Exten, error) {
 	v := p.Get("extension")
@@ -147,32 +113,6 @@ func extension(p httpd.Params) (pbx.Exten, error) {
 		return "", unusable("extension: not an extension number")
 	}
 	return n, nil
-}
-
-func oneOf(p httpd.Params, name string, words ...string) (string, error) {
-	text := strings.ToLower(p.Get(name))
-	if text == "" {
-		return "", nil
-	}
-	for _, w := range words {
-		if w == text {
-			return w, nil
-		}
-	}
-	last := len(words) - 1
-	return "", unusable(name + ": " + strings.Join(words[:last], ", ") + " or " + words[last])
-}
-
-func yesOrNo(p httpd.Params, name string) (*bool, error) {
-	text := p.Get(name)
-	if text == "" {
-		return nil, nil
-	}
-	yes, ok := onOff[strings.ToLower(text)]
-	if !ok {
-		return nil, unusable(name + ": yes or no")
-	}
-	return &yes, nil
 }
 
 const noSuchCall = "No such call"

@@ -55,8 +55,9 @@ func insertCall(tx *sql.Tx, a *pbx.Account) error {
 	if err != nil {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Start.UnixMilli(), a.End.UnixMilli(), a.Caller, a.Called, a.DID, a.Direction.String(), a.Queue, a.Answered, body)
+	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, search, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, lower(char(10) || ?4 || char(10) || ?5 || char(10) || ?6 || char(10)), ?10)`,
+		a.ID, a.Start.UnixMilli(), a.End.UnixMilli(), a.Caller, a.Called, a.DID, a.Direction.String(), a.Queue, a.Answered, body)
 	if err != nil {
 		return err
 	}

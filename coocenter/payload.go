@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -135,14 +134,7 @@ func (r *Rules) dialString(leg pbx.Leg) string {
 
 // recordFile is the path of a recording below the recordings directory, "" for one that is not there.
 func (r *Rules) recordFile(file string) string {
-	if file == "" {
-		return ""
-	}
-	rest, ok := strings.CutPrefix(path.Clean(file), strings.TrimSuffix(path.Clean(r.AsteriskDirectory), "/")+"/")
-	if !ok {
-		return ""
-	}
-	return rest
+	return pbx.RecordingBelow(file, r.AsteriskDirectory)
 }
 
 // dialStatus maps Asterisk's DialStatus; the caller's own hang-up while it rings is told as "hangup".

@@ -98,9 +98,6 @@ func (a *API) queueInfo(c echo.Context) error {
 	return success(c, "Queue status will follow", queueRows(queues))
 }
 
-// onOff are the usual spellings of yes and no.
-var onOff = map[string]bool{"on": true, "1": true, "true": true, "yes": true, "off": false, "0": false, "false": false, "no": false}
-
 // agentPause pauses or unpauses a member.
 func (a *API) agentPause(c echo.Context) error {
 	p, err := httpd.ReadParams(c)
@@ -115,7 +112,7 @@ func (a *API) agentPause(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	paused, ok := onOff[strings.ToLower(state)]
+	paused, ok := httpd.OnOff(state)
 	if !ok {
 		return &httpd.Error{Status: http.StatusBadRequest, Message: "state: on or off"}
 	}

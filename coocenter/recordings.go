@@ -1,106 +1,18 @@
 package coocenter
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path"
-	"strings"
-	"syscall"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/dialbridge/dialbridge/internal/httpd"
 )
 
-// soundTypes are the media types of the files that Asterisk writes, by suffix.
-var soundTypes = map[string]string{
-	".wav": "audio/wav", ".wav49": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg",
-	".gsm": "audio/gsm", ".ulaw": "audio/basic", ".ul": "audio/basic", ".pcm": "audio/basic", ".alaw": "audio/x-alaw-basic",
-	".al": "audio/x-alaw-basic", ".g722": "audio/G722", ".flac": "audio/flac", ".m4a": "audio/mp4",
-}
-
-var errFileNotFound = &httpd.Error{Status: http.StatusNotFound, Message: "File not found"}
-
-// recording serves one file of the recordings directory, in whole or in ranges. A file that is still being written is
-// served as far as it goes. Nothing outside of the directory is reachable: os.Root refuses "..", absolute paths and
-// symbolic links that lead out.
+// recording serves one file of the recordings directory, in whole or in ranges.
 func (a *API) recording(c echo.Context) error {
 	name, err := httpd.PathParam(c, "*")
 	if err != nil {
-		return errFileNotFound
+		return &httpd.Error{Status: http.StatusNotFound, Message: "File not found"}
 	}
-	if !fs.ValidPath(name) || strings.Contains(name, "\\") || name == "." {
-		return errFileNotFound
-	}
-	root, err := os.OpenRoot(a.rules.Load().RecordingsDirectory)
-	if err != nil {
-		return unreadable(err)
-	}
-	defer func() { _ = root.Close() }()
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // not to wait for a writer of a pipe
-	if err != nil {
-		return unreadable(err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return errFileNotFound
-	}
-	kind, ok := soundTypes[strings.ToLower(path.Ext(name))]
-	if !ok {
-		kind = echo.MIMEOctetStream
-	}
-	h := c.Response().Header()
-	h.Set("Content-Type", kind)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
-	return serveFile(c, info, f)
-}
-
-// serveFile is http.ServeContent but for its errors, which are plain text.
-func serveFile(c echo.Context, info fs.FileInfo, f io.ReadSeeker) error {
-	w := &refusal{ResponseWriter: c.Response()}
-	http.ServeContent(w, c.Request(), "", info.ModTime(), f)
-	if w.status == 0 {
-		return nil
-	}
-	c.Response().Header().Del("Content-Type")
-	return &httpd.Error{Status: w.status, Message: strings.TrimSpace(w.text.String())}
-}
-
-// refusal keeps an error that is written instead of a file; what is no error goes through.
-type refusal struct {
-	http.ResponseWriter
-	status int // 0 = no error
-	text   strings.Builder
-}
-
-// WriteHeader implements http.ResponseWriter. 412 has no body, and is no error of ours.
-func (r *refusal) WriteHeader(status int) {
-	if status >= http.StatusBadRequest && status != http.StatusPreconditionFailed {
-		r.status = status
-		return
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements io.Writer.
-func (r *refusal) Write(p []byte) (int, error) {
-	if r.status != 0 {
-		return r.text.Write(p)
-	}
-	return r.ResponseWriter.Write(p)
-}
-
-// unreadable tells a file that is not there, or not to be had from outside, from a folder that the daemon may not read.
-func unreadable(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return &httpd.Error{Status: http.StatusInternalServerError, Message: "the recording cannot be read", Err: err}
-	}
-	return errFileNotFound
+	return httpd.SendSound(c, a.rules.Load().RecordingsDirectory, name)
 }

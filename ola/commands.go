@@ -40,7 +40,7 @@ var commands = map[string]command{
 	"take_call":       (*session).takeCall,
 	"kill":            (*session).kill,
 	"collect_dtmf":    (*session).collect,
-	"answer":          (*session).unsupported,
+	"answer":          simply((*pbx.Switch).Answer),
 	"toggle_hold":     (*session).unsupported,
 	"conf":            (*session).unsupported,
 	"collect_judge":   (*session).unsupported,

@@ -69,6 +69,8 @@ func failureIn(err error, names map[string]string) error {
 		{pbx.ErrNoCall, http.StatusNotFound, textNoCall},
 		{pbx.ErrNoQueue, http.StatusNotFound, "queue not found"},
 		{pbx.ErrState, http.StatusConflict, "the call is not in a state for this"},
+		{pbx.ErrRingsOn, http.StatusConflict, "the phone does not pick up when it is asked to"},
+		{pbx.ErrCannotAsk, http.StatusNotImplemented, pbx.ErrCannotAsk.Error()},
 		{pbx.ErrUnreached, http.StatusConflict, "the other number is busy or cannot be reached"},
 		{pbx.ErrAttending, http.StatusConflict, "already in the conference"},
 		{pbx.ErrNotAttending, http.StatusNotFound, "not in the conference"},

@@ -45,6 +45,8 @@ func (s Side) other() Side {
 type Account struct {
 	ID             CallID
 	Caller, Called string
+	CallerName     string // as the phone or the trunk showed it, "" when it showed none
+	CalledName     string
 	Direction      Direction
 	DID            string    // number that an inbound call asked for
 	Queue          QueueName // last one entered, or refused by
@@ -206,6 +208,29 @@ func (a *Account) name(s *state, c *call) {
 	if a.Queue != "" {
 		a.Agent = Exten(cmp.Or(string(a.last(SpanTalk, a.colleague).Exten), string(a.last(SpanRing, a.colleague).Exten)))
 	}
+	if a.CalledName = c.nameOf(a.Called); a.Caller == caller {
+		a.CallerName = c.first.Caller.Name
+	} else {
+		a.CallerName = c.nameOf(a.Caller)
+	}
+}
+
+// nameOf is the name under which a number was shown last in the call.
+func (c *call) nameOf(number string) string {
+	if number == "" {
+		return ""
+	}
+	for _, l := range slices.Backward(c.legs) {
+		for _, p := range []Party{l.To, l.From} {
+			if p.Number == number && p.Name != "" {
+				return p.Name
+			}
+		}
+	}
+	if first := c.first.Caller; first.Number == number {
+		return first.Name
+	}
+	return ""
 }
 
 // last returns the span of a kind that began last among those that are wanted.

@@ -73,10 +73,12 @@ func Wanted(event string) bool {
 
 // apply changes the picture by one event that was read at the given time.
 func (s *state) apply(m ami.Message, at time.Time) {
-	do, ok := appliers[m.Event()]
+	name := m.Event()
+	do, ok := appliers[name]
 	if !ok {
 		return
 	}
+	*s.applied[name]++
 	s.at, s.seen, s.stamp = at, at, m.Get("Timestamp")
 	do(s, m)
 	s.judgeAgents()

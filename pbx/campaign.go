@@ -189,6 +189,13 @@ func (c *Campaigns) Add(ctx context.Context, plan CampaignPlan, numbers []string
 	return id, nil
 }
 
+// Load tells how many campaigns have numbers to dial, and how many of the numbers are dialled and not over.
+func (c *Campaigns) Load() (running, calls int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.active), len(c.open)
+}
+
 func missing(there bool, field string) error {
 	if there {
 		return nil

@@ -502,6 +502,9 @@ func TestFreeAgents(t *testing.T) {
 	r.add(CampaignPlan{Group: "two", Kind: CampaignQueue, Queue: "630"}, "5550001")
 	call := f.Wait("Originate").Get("ChannelId")
 	free(1, "one is on its way")
+	if running, calls := r.c.Load(); running != 1 || calls != 1 {
+		t.Errorf("%d campaigns and %d calls, want one of each", running, calls)
+	}
 	say := func(m ami.Message) { f.Send(m.String() + "\r\n") }
 	say(row("Newchannel", "PJSIP/a-00000001", call, call, "0"))
 	free(1, "it rings")

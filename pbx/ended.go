@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type CallFilter struct {
 	Direction string    // as Direction.String tells it
 	Answered  *bool
 	Number    string // of the caller, the called party, or the DID
+	Recorded  *bool
+	Text      string // a part of one of the numbers or of the parties' names, in capitals or not
 	Limit     int    // at most this many, 0 = 100
 }
 
@@ -66,30 +69,44 @@ const (
 )
 
 func (f *CallFilter) query() (query string, args []any) {
-	var b strings.Builder
-	b.WriteString(`SELECT seq, body FROM pbx_calls WHERE seq > ?`)
-	args = append(args, f.After)
-	where := func(used bool, cond string, values ...any) {
-		if used {
-			b.WriteString(" AND " + cond)
-			args = append(args, values...)
-		}
-	}
-	where(!f.From.IsZero(), firstOf+" AND started >= ?", f.From.Add(-lag).UnixMilli(), f.From.UnixMilli())
-	where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
-	where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
-	where(f.Queue != "", "queue = ?", f.Queue)
-	where(f.Direction != "", "direction = ?", f.Direction)
-	where(f.Number != "", "(caller = ? OR called = ? OR did = ?)", f.Number, f.Number, f.Number)
-	if f.Answered != nil {
-		where(true, "answered = ?", *f.Answered)
-	}
+	cond := conditions{text: "seq > ?", args: []any{f.After}}
+	cond.where(!f.From.IsZero(), firstOf, f.From.Add(-lag).UnixMilli())
+	f.narrow(&cond)
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	b.WriteString(" ORDER BY seq LIMIT ?")
-	return b.String(), append(args, limit)
+	return "SELECT seq, body FROM pbx_calls WHERE " + cond.text + " ORDER BY seq LIMIT ?", append(cond.args, limit)
+}
+
+// narrow adds what does not depend on the order of the calls.
+func (f *CallFilter) narrow(c *conditions) {
+	c.where(!f.From.IsZero(), "started >= ?", f.From.UnixMilli())
+	c.where(!f.To.IsZero(), "started < ?", f.To.UnixMilli())
+	c.where(f.Exten != "", "seq IN (SELECT seq FROM pbx_call_agents WHERE exten = ?)", f.Exten)
+	c.where(f.Queue != "", "queue = ?", f.Queue)
+	c.where(f.Direction != "", "direction = ?", f.Direction)
+	c.where(f.Number != "", "instr(search, ?) AND (caller = ? OR called = ? OR did = ?)", strings.ToLower("\n"+f.Number+"\n"), f.Number, f.Number, f.Number)
+	if f.Answered != nil {
+		c.where(true, "answered = ?", *f.Answered)
+	}
+	if f.Recorded != nil {
+		c.where(true, "recorded = ?", *f.Recorded)
+	}
+	c.where(f.Text != "", "instr(search, ?)", strings.ToLower(f.Text))
+}
+
+// conditions are the condition of a query and the values for its question marks.
+type conditions struct {
+	text string
+	args []any
+}
+
+func (c *conditions) where(used bool, cond string, values ...any) {
+	if used {
+		c.text += " AND " + cond
+		c.args = append(c.args, values...)
+	}
 }
 
 // Account returns the account of one call. One that has not ended, or waits for the after-call work of an agent, has open set and
@@ -98,18 +115,36 @@ func (s *Switch) Account(ctx context.Context, id CallID) (call EndedCall, open b
 	if a, ok := s.liveAccount(id); ok {
 		return EndedCall{Account: a}, true, nil
 	}
+	call, err = s.endedCall(ctx, id)
+	if errors.Is(err, ErrNotFound) && s.endedLately(id) { // its account is on its way into the file
+		if err := s.store.Do(ctx, func(*sql.Tx) error { return nil }); err != nil {
+			return call, false, fmt.Errorf("ended call: %w", err)
+		}
+		call, err = s.endedCall(ctx, id)
+	}
+	return call, false, err
+}
+
+func (s *Switch) endedCall(ctx context.Context, id CallID) (call EndedCall, err error) {
 	var body []byte
 	err = s.store.Reader().QueryRowContext(ctx, `SELECT seq, body FROM pbx_calls WHERE call = ?`, id).Scan(&call.Seq, &body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return call, false, fmt.Errorf("%w: call %s", ErrNotFound, id)
+		return call, fmt.Errorf("%w: call %s", ErrNotFound, id)
 	}
 	if err == nil {
 		err = json.Unmarshal(body, &call.Account)
 	}
 	if err != nil {
-		return call, false, fmt.Errorf("ended call: %w", err)
+		return call, fmt.Errorf("ended call: %w", err)
 	}
-	return call, false, nil
+	return call, nil
+}
+
+func (s *Switch) endedLately(id CallID) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f := s.state.ended[string(id)]
+	return f != nil && f.call == id
 }
 
 func (s *Switch) liveAccount(id CallID) (Account, bool) {
@@ -132,4 +167,17 @@ func (a *Account) clone() Account {
 	out := *a
 	out.Spans, out.Agents, out.IDs = append([]Span(nil), a.Spans...), append([]Share(nil), a.Agents...), append([]string(nil), a.IDs...)
 	return out
+}
+
+// RecordingBelow is the path of a recording below the recordings directory as Asterisk names that; "" for one that is not there, and for
+// none.
+func RecordingBelow(file, directory string) string {
+	if file == "" {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(path.Clean(file), strings.TrimSuffix(path.Clean(directory), "/")+"/")
+	if !ok {
+		return ""
+	}
+	return rest
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Exten is an internal number.
@@ -92,6 +93,7 @@ type extension struct {
 	holding int        // channels of the device that pressed hold
 	told    ExtenState // what subscribers know
 	known   bool       // told was ever set
+	changed time.Time  // when told came about, zero when nobody has seen it
 	listed  bool       // seen in the current full query
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -43,6 +44,23 @@ CREATE TABLE pbx_call_agents (
 CREATE INDEX pbx_call_agents_call ON pbx_call_agents (seq);
 CREATE TABLE pbx_seen (one INTEGER PRIMARY KEY CHECK (one = 1), at BLOB NOT NULL)`
 
+// searchSchema gives the lists and the counts what they ask for in one index each, which are read without the accounts. Accounts that
+// are stored already are read once.
+const searchSchema = `
+ALTER TABLE pbx_calls ADD COLUMN talk      INTEGER NOT NULL DEFAULT 0; -- milliseconds
+ALTER TABLE pbx_calls ADD COLUMN abandoned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pbx_calls ADD COLUMN recorded  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pbx_calls ADD COLUMN search    TEXT    NOT NULL DEFAULT ''; -- numbers and names in lower case, each between line ends
+UPDATE pbx_calls SET
+	talk      = coalesce(json_extract(CAST(body AS TEXT), '$.Talk'), 0) / 1000000,
+	abandoned = coalesce(json_extract(CAST(body AS TEXT), '$.Miss'), '') <> '',
+	recorded  = coalesce(json_extract(CAST(body AS TEXT), '$.Recording'), '') <> '',
+	search    = lower(char(10) || caller || char(10) || called || char(10) || did || char(10));
+CREATE INDEX pbx_calls_started ON pbx_calls (started, seq, answered, abandoned, talk, queue, direction, recorded, search);
+ALTER TABLE pbx_call_agents ADD COLUMN started INTEGER NOT NULL DEFAULT 0; -- of the call
+UPDATE pbx_call_agents SET started = (SELECT started FROM pbx_calls WHERE pbx_calls.seq = pbx_call_agents.seq);
+CREATE INDEX pbx_call_agents_started ON pbx_call_agents (exten, started, queue, rings, talk, hold, afterwork, answered)`
+
 // finishedCall is an account on its way into the file: fixed bytes, because it is written on another goroutine.
 type finishedCall struct {
 	a    Account // its slices are not changed any more
@@ -62,9 +80,10 @@ func (r *run) finished(a *Account) finishedCall {
 // insert stores an account once: the first one told of a call stands.
 func (f *finishedCall) insert(tx *sql.Tx) error {
 	ctx, a := context.Background(), &f.a
-	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call) DO NOTHING`,
-		a.ID, a.Start.UnixMilli(), a.End.UnixMilli(), a.Caller, a.Called, a.DID, a.Direction.String(), a.Queue, a.Answered, f.body)
+	res, err := tx.ExecContext(ctx, `INSERT INTO pbx_calls (call, started, ended, caller, called, did, direction, queue, answered, talk, abandoned, recorded, search, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call) DO NOTHING`,
+		a.ID, a.Start.UnixMilli(), a.End.UnixMilli(), a.Caller, a.Called, a.DID, a.Direction.String(), a.Queue, a.Answered,
+		a.Talk.Milliseconds(), a.Miss != "", a.Recording != "", a.search(), f.body)
 	if err != nil {
 		return fmt.Errorf("ended call: %w", err)
 	}
@@ -76,13 +95,18 @@ func (f *finishedCall) insert(tx *sql.Tx) error {
 		return fmt.Errorf("ended call: %w", err)
 	}
 	for _, sh := range a.Agents {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_call_agents (exten, seq, queue, rings, ring, talk, hold, afterwork, answered)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, sh.Exten, seq, sh.Queue, sh.Rings, sh.Ring.Milliseconds(), sh.Talk.Milliseconds(),
+		if _, err := tx.ExecContext(ctx, `INSERT INTO pbx_call_agents (exten, seq, started, queue, rings, ring, talk, hold, afterwork, answered)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, sh.Exten, seq, a.Start.UnixMilli(), sh.Queue, sh.Rings, sh.Ring.Milliseconds(), sh.Talk.Milliseconds(),
 			sh.Hold.Milliseconds(), sh.AfterWork.Milliseconds(), sh.Answered); err != nil {
 			return fmt.Errorf("agent of an ended call: %w", err)
 		}
 	}
 	return nil
+}
+
+// search is what a search looks through. What is looked for has no line end in it.
+func (a *Account) search() string {
+	return strings.ToLower("\n" + strings.Join([]string{a.Caller, a.Called, a.DID, a.CallerName, a.CalledName}, "\n") + "\n")
 }
 
 // pruneEvery is how often old accounts are looked for, and prunePiece how many go at once, so that nothing else waits long.

@@ -58,6 +58,7 @@ func (s *state) closeKept(id CallID) {
 // tellAccount tells an account and lets its call go when that is in safe hands.
 func (s *state) tellAccount(a Account) {
 	s.emit(CallClosed{Account: a})
+	s.count(a.Spans, s.at)
 	s.unserve(a.ID)
 	s.closed = append(s.closed, a)
 	s.gone = append(s.gone, ending{call: a.ID, seq: s.seq})

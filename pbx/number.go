@@ -23,7 +23,8 @@ type Rules struct {
 	Groups          []TrunkGroup    // ways out for Connect and campaigns
 	AIContext       string          // context of a voice robot, for campaigns; "" = none
 	Sounds          []string        // folders, as Asterisk names them, below which a campaign may play files
-	Location        *time.Location  // time zone of composed call records
+	Location        *time.Location  // time zone of composed call records, and of the day that queues are counted by
+	ServiceLevel    time.Duration   // who waits no longer in a queue is answered in time, see Board; 0 = 20 s, an hour at most
 }
 
 // outside matches what can only be a number of the public network; shorter ones may be services of the PBX.

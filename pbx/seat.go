@@ -55,6 +55,16 @@ func (s *Switch) Agent(n Exten) (Agent, error) {
 	return s.agentOf(n), nil
 }
 
+// AfterWorkUntil is when the after-call work of an agent ends by itself; zero when he has none.
+func (s *Switch) AfterWorkUntil(n Exten) time.Time {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if w := s.state.wraps[n]; w != nil {
+		return w.Until
+	}
+	return time.Time{}
+}
+
 // agentOf copies an agent; one who was never seen in a queue is not signed in. The caller holds mu.
 func (s *Switch) agentOf(n Exten) Agent {
 	if a := s.state.agents[n]; a != nil && a.State != "" {

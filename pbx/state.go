@@ -124,6 +124,8 @@ type state struct {
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
 	claimed  map[string]bool      // who waits in a queue and is being taken out of it, by Uniqueid
+	tallies  map[QueueName]*tally // of the calls that have ended since tallied
+	tallied  time.Time            // when the day began
 
 	conferences map[ConferenceID]*conference
 	rooms       map[string]*conference // by number
@@ -154,6 +156,9 @@ type state struct {
 	agentsMoved []agentRow
 	agentsGone  []Exten
 
+	applied   map[string]*uint64 // events of Asterisk since the start, by name
+	synthetic uint64             // ends that were told without Asterisk's word, since the start
+
 	conferencesMoved map[*conference]bool // their rows differ from what is stored
 	conferencesGone  []ConferenceID
 	attendeesGone    []string
@@ -183,6 +188,7 @@ func newState(rules *Rules) *state {
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},
 		asked:    map[CallID]order{},
+		applied:  appliedNames(),
 
 		conferences:      map[ConferenceID]*conference{},
 		rooms:            map[string]*conference{},
@@ -193,6 +199,9 @@ func newState(rules *Rules) *state {
 
 func (s *state) emit(e Event) {
 	s.seq++
+	if end, is := e.(CallEnded); is && end.Synthetic {
+		s.synthetic++
+	}
 	s.out = append(s.out, Occurrence{Seq: s.seq, At: s.at, Stamp: s.stamp, Event: e})
 }
 
@@ -378,6 +387,9 @@ func (s *state) tell(x *extension) {
 	now := x.state()
 	if x.known && now == x.told {
 		return
+	}
+	if x.known {
+		x.changed = s.at
 	}
 	x.known, x.told = true, now
 	s.moved = append(s.moved, x)

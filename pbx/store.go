@@ -17,6 +17,7 @@ var schema = []string{
 	 CREATE TABLE pbx_extensions (number TEXT PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE pbx_records (one INTEGER PRIMARY KEY CHECK (one = 1), inode INTEGER NOT NULL, place INTEGER NOT NULL)`,
 	historySchema,
+	searchSchema,
 }
 
 // storedCall is the lasting form of a call.
@@ -131,13 +132,16 @@ func (s *state) load(ctx context.Context, db *sql.DB) error {
 	if err := errors.Join(s.loadAgents(ctx, db), s.loadConferences(ctx, db), s.loadPast(ctx, db, now())); err != nil {
 		return err
 	}
-	return sqlite.Each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
+	if err := sqlite.Each(ctx, db, `SELECT body FROM pbx_open_calls ORDER BY id`, func(row *sql.Rows) error {
 		var body []byte
 		if err := row.Scan(&body); err != nil {
 			return err
 		}
 		return s.restore(body)
-	})
+	}); err != nil {
+		return err
+	}
+	return s.loadTallies(ctx, db, time.Now())
 }
 
 // change is what one flush writes: fixed bytes only, because it is applied on another goroutine.

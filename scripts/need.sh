@@ -3,9 +3,11 @@
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
 #   need.sh qemu    the same, and what runs programs of the other architectures
-#   need.sh test    the same, what the lab boots Asterisk and whole machines with, curl for the conformance run, and
-#                   Chromium for the pages of the console
+#   need.sh lab     the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
+#   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh receivers  those languages, and Java
 #   need.sh npm     npm, for what tests take from its registry
+#   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
 set -euo pipefail
 
@@ -20,6 +22,19 @@ want() { # COMMAND-OR-FILE PACKAGE
 want gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /etc/ssl/certs/ca-certificates.crt ca-certificates
+languages() {
+	want python3 python3
+	want node nodejs
+	want npm npm
+	want php php-cli
+	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
+}
+machines() {
+	want mmdebstrap mmdebstrap
+	want curl curl
+	want git git
+	want ip iproute2
+}
 case ${1:-build} in
 deb)
 	for arch in "${@:2}"; do
@@ -41,14 +56,11 @@ qemu)
 	want qemu-aarch64-static qemu-user-static
 	want qemu-x86_64-static qemu-user-static
 	;;
-test)
-	want mmdebstrap mmdebstrap
-	want curl curl
-	want git git
-	want ip iproute2
-	want chromium chromium
-	;;
+lab) machines ;;
+test) machines; want chromium chromium; languages ;;
+receivers) languages; want javac default-jdk-headless ;;
 npm) want npm npm ;;
+pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
 esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -108,9 +108,12 @@ func (s *Sender) Run(ctx context.Context) error {
 	return l.finish(cancel)
 }
 
+// outcomes are those of attempts; refused is a connection that was.
+var outcomes = [...]string{"2xx", "3xx", "4xx", "5xx", "refused", "timeout", "tls", "dns", "network", "abandoned"}
+
 // Counters is what a sender has done since it was made.
 type Counters struct {
-	Attempts map[string]uint64 // by outcome: 2xx 3xx 4xx 5xx refused(connection) timeout tls dns network abandoned
+	Attempts map[string]uint64 // by outcome, those of none too: 2xx 3xx 4xx 5xx refused(connection) timeout tls dns network abandoned
 	InFlight int
 	Latency  Histogram // seconds from Event.At to the 2xx answer
 	Commit   Histogram // seconds from Event.At to the durable commit
@@ -120,8 +123,12 @@ type Counters struct {
 func (s *Sender) Counters() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	attempts := maps.Clone(s.attempts)
+	for _, o := range outcomes {
+		attempts[o] += 0
+	}
 	return Counters{
-		Attempts: maps.Clone(s.attempts), InFlight: s.inFlight,
+		Attempts: attempts, InFlight: s.inFlight,
 		Latency: s.latency.snapshot(), Commit: s.outbox.commit.snapshot(),
 	}
 }

@@ -10,6 +10,13 @@ const page = (name, role, more) => ({ name, role, load: () => import(`./pages/${
 
 /** All pages in the order of the menu, with the least role that may see them; {hidden: true} keeps one out of the menu. */
 const pages = [
+  page("wall", "supervisor"),
+  page("call", "supervisor", { hidden: true }),
+  page("history", "supervisor"),
+  page("charts", "supervisor"),
+  page("recordings", "supervisor"),
+  page("blacklist", "supervisor"),
+  page("delivery", "admin"),
   page("users", "admin"),
   page("audit", "admin"),
   page("account", "agent", { hidden: true }),

@@ -147,6 +147,30 @@ func isPort(t string) bool {
 func (v link) text() string   { return string(*v.target) }
 func (v link) masked() string { return v.target.String() }
 
+// origins is a list of origins of pages, each as a browser writes it: lower case, without the port that goes without saying.
+type origins struct{ target *[]string }
+
+func (v origins) set(t string) error {
+	var list []string
+	for part := range strings.SplitSeq(t, ",") {
+		part = strings.Trim(part, blanks)
+		if part == "" && t == "" {
+			break
+		}
+		u, err := url.Parse(part)
+		if fault := (link{}).fault(part); fault != "" || err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(part, "#") {
+			return wrong(part, "is no origin", "a list such as https://crm.example, http://10.0.0.5:8080")
+		}
+		origin := u.Scheme + "://" + strings.ToLower(u.Host)
+		origin = strings.TrimSuffix(origin, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+		list = append(list, origin)
+	}
+	*v.target = list
+	return nil
+}
+
+func (v origins) text() string { return strings.Join(*v.target, ", ") }
+
 // networks is a list of CIDR networks; a lone address is a network of one.
 type networks struct{ target *[]netip.Prefix }
 

@@ -30,6 +30,7 @@ type Config struct {
 	OLA        OLA
 	Gateways   []Gateway // in the order of the file
 	Overlays   []Overlay // of queues, in the order of the file
+	Toolbar    Toolbar
 	HTTP       HTTP
 	Log        Log
 }
@@ -84,6 +85,7 @@ type Calls struct {
 	InboundContexts *regexp.Regexp
 	QueueMember     string // template with {tech} and {exten}
 	CDRCSV          string // cdr_csv: Asterisk's Master.csv
+	ServiceLevel    time.Duration
 }
 
 // Menu is one line of the section [ivr]: CONTEXT = ID, NAME.
@@ -135,6 +137,13 @@ type OLA struct {
 	PrivateAnswer string   // "answer" or "answered"
 	AIContext     string   // ai_context: dialplan context of a voice robot, "" = none
 	Sounds        []string // folders, as Asterisk names them, below which a campaign may play files
+}
+
+// Toolbar is the section [toolbar].
+type Toolbar struct {
+	Pop     string   // "tab" or "frame": where pop_url of [general] is opened
+	Answer  bool     // answer: phones pick up when they are asked to
+	Origins []string // of pages that may embed the agent toolbar, as browsers write them; none = those of the daemon itself alone
 }
 
 // HTTP is the section [http].

@@ -24,7 +24,7 @@ var sectionVariable = strings.NewReplacer(" ", "_", "-", "_")
 
 // keys is the one table of all settings, bound to the fields of c.
 func (c *Config) keys() []key {
-	table := make([]key, 0, 56)
+	table := make([]key, 0, 59)
 	table = append(table, c.generalKeys()...)
 	table = append(table, c.asteriskKeys()...)
 	table = append(table, c.callKeys()...)
@@ -78,6 +78,7 @@ func (c *Config) callKeys() []key {
 		{"calls", "inbound_contexts", `^(from-trunk|from-pstn|from-did).*`, false, pattern{&l.InboundContexts}},
 		{"calls", "queue_member", "{tech}/{exten}", false, template{&l.QueueMember}},
 		{"calls", "cdr_csv", "/var/log/asterisk/cdr-csv/Master.csv", true, path{&l.CDRCSV, false}},
+		{"calls", "service_level", "20s", false, span{target: &l.ServiceLevel, least: time.Second, most: time.Hour}},
 		{"feedback", "contexts", `^(feedback|survey).*`, true, pattern{&c.Feedback.Contexts}},
 		{"blacklist", "guard", "yes", false, yesNo{&c.Blacklist.Guard}},
 		{"recordings", "directory", "/var/spool/asterisk/monitor", false, path{&r.Directory, false}},
@@ -108,8 +109,11 @@ func (c *Config) webhookKeys() []key {
 }
 
 func (c *Config) serverKeys() []key {
-	h, l := &c.HTTP, &c.Log
+	h, l, b := &c.HTTP, &c.Log, &c.Toolbar
 	return []key{
+		{"toolbar", "pop", "tab", false, choice{&b.Pop, []string{"tab", "frame"}}},
+		{"toolbar", "answer", "no", false, yesNo{&b.Answer}},
+		{"toolbar", "origins", "", false, origins{&b.Origins}},
 		{"http", "tls_port", "off", true, optionalPort{&h.TLS, &h.TLSPort}},
 		{"http", "tls_cert", "", false, path{&h.TLSCert, true}},
 		{"http", "tls_key", "", false, path{&h.TLSKey, true}},

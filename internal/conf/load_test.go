@@ -435,3 +435,24 @@ func TestStringParsesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestOrigins(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                        "",
+		"https://crm.example":     "https://crm.example",
+		"HTTPS://CRM.Example:443": "https://crm.example",
+		"http://crm.example:80":   "http://crm.example",
+		"http://10.0.0.5:8080 , https://[2001:db8::1]:8443": "http://10.0.0.5:8080, https://[2001:db8::1]:8443",
+	} {
+		c, err := Parse("f", []byte("[toolbar]\norigins = "+value+"\n"), nil)
+		if err != nil || strings.Join(c.Toolbar.Origins, ", ") != want {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	for _, value := range []string{"*", "crm.example", "https://*", "https://crm.example/", "https://crm.example/path", "https://u:p@crm.example", "https://crm.example?x=1",
+		"https://a.example,", "https://a.example https://b.example", "javascript://x", "null", "https://a.example; script-src *", "https://a.example:99999"} {
+		if _, err := Parse("f", []byte("[toolbar]\norigins = "+value+"\n"), nil); err == nil {
+			t.Errorf("%q is taken", value)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type Limiter struct {
 	per   time.Duration
 	known map[netip.Addr]*list.Element
 	order *list.List // of *failures, the longest unseen at the back
+	all   uint64     // failed attempts since it was made
 }
 
 type failures struct {
@@ -44,6 +45,7 @@ func (l *Limiter) Configure(count int, per time.Duration) {
 func (l *Limiter) Fail(addr netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.all++
 	addr = network(addr)
 	element, ok := l.known[addr]
 	if !ok {
@@ -57,6 +59,13 @@ func (l *Limiter) Fail(addr netip.Addr) {
 	}
 	f.count++
 	l.order.MoveToFront(element)
+}
+
+// Failures counts the failed attempts of all addresses since the limiter was made.
+func (l *Limiter) Failures() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all
 }
 
 // Blocked tells whether the address is blocked, and for how long from now.

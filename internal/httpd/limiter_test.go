@@ -42,6 +42,9 @@ func TestLimiter(t *testing.T) {
 		if _, blocked := l.Blocked(a); blocked {
 			t.Error("no limit blocks")
 		}
+		if n := l.Failures(); n != 4 {
+			t.Errorf("%d failures, want 4", n)
+		}
 	})
 }
 

@@ -18,6 +18,7 @@ type Behaviour struct {
 	Redirect    string        // send the caller on to this number (302); nothing rings
 	Never       bool          // ring until the caller gives up
 	Manual      bool          // ring until Call.Answer, Call.Reject or Call.Hangup
+	Talk        bool          // with Manual or Never: answer also when told to, by NOTIFY with "Event: talk" in the dialog
 	EarlyMedia  bool          // send 183 with SDP before the answer, in place of 180
 	HangupAfter time.Duration // hang up so long after the answer; 0 is never
 }

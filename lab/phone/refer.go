@@ -89,11 +89,16 @@ func (c *Call) refer(ctx context.Context, referTo string) error {
 	return err
 }
 
-// receiveNotify follows the REFER of the call.
+// receiveNotify follows the REFER of the call, and obeys who wants it answered.
 func (c *Call) receiveNotify(tx *serverTx) {
 	tx.answer(sip.StatusOK)
 	r := c.p.subs[c.key]
 	event, _, _ := strings.Cut(headerValue(tx.req, "Event"), ";")
+	if strings.EqualFold(strings.TrimSpace(event), "talk") && c.behaviour.Talk && c.info.State == Ringing && c.info.Direction == Incoming {
+		c.pending.stop()
+		c.answer()
+		return
+	}
 	if r == nil || r.over || !strings.EqualFold(strings.TrimSpace(event), "refer") {
 		return
 	}

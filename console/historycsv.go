@@ -1,0 +1,128 @@
+package console
+
+import (
+	"encoding/csv"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
+)
+
+// mostExports is how many exports may run at once: each reads the file as fast as its client takes the rows.
+const mostExports = 2
+
+// byteOrderMark tells Excel that the file is UTF-8.
+const byteOrderMark = "\uFEFF"
+
+// csvHead are the columns of an export, in their order.
+var csvHead = []string{
+	"id", "start", "end", "direction", "caller", "caller_name", "called", "called_name", "did", "queue", "agent", "answered", "miss", "ended_by",
+	"duration", "waiting", "ring", "talk", "hold", "score", "recording",
+}
+
+// callsCSV streams all ended calls that a filter chooses, those that began last first. What it cannot bring to its end breaks off, so that no client
+// takes a part for the whole.
+func (a *API) callsCSV(c echo.Context) error {
+	p, err := httpd.ReadParams(c)
+	if err != nil {
+		return err
+	}
+	f, err := a.callFilter(p)
+	if err != nil {
+		return err
+	}
+	select {
+	case a.exports <- struct{}{}:
+		defer func() { <-a.exports }()
+	default:
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "other exports are under way, try again", RetryAfter: 10 * time.Second}
+	}
+	sheet := sheet{c: c, zone: a.zone}
+	if c.Request().Method != http.MethodHead {
+		err = a.sw.Latest(c.Request().Context(), f, pbx.CallPlace{}, sheet.add)
+	}
+	if err == nil {
+		err = sheet.end()
+	}
+	if err != nil && sheet.w != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return coreFailure(err)
+}
+
+// sheet is an export under way. Nothing is sent before the first row is there, so that an error can still be told.
+type sheet struct {
+	c    echo.Context
+	zone *time.Location
+	w    *csv.Writer
+}
+
+func (s *sheet) begin() error {
+	h := s.c.Response().Header()
+	h.Set(echo.HeaderContentType, "text/csv; charset=utf-8; header=present")
+	h.Set(echo.HeaderContentDisposition, `attachment; filename="calls-`+time.Now().In(s.zone).Format("20060102-150405")+`.csv"`)
+	s.c.Response().WriteHeader(http.StatusOK)
+	if _, err := io.WriteString(s.c.Response(), byteOrderMark); err != nil {
+		return err
+	}
+	s.w = csv.NewWriter(s.c.Response())
+	s.w.UseCRLF = true // RFC 4180
+	return s.w.Write(csvHead)
+}
+
+func (s *sheet) add(e *pbx.EndedCall) error {
+	if s.w == nil {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	a := &e.Account
+	return s.w.Write([]string{
+		string(a.ID), s.date(a.Start), s.date(a.End), a.Direction.String(), harmless(a.Caller), harmless(a.CallerName), harmless(a.Called), harmless(a.CalledName),
+		harmless(a.DID), harmless(string(a.Queue)), harmless(string(a.Agent)), yesNo(a.Answered), string(a.Miss), string(a.Side),
+		whole(a.Duration), whole(a.Waiting), whole(a.Ring), whole(a.Talk), whole(a.Hold), harmless(a.Score), yesNo(a.Recording != ""),
+	})
+}
+
+func (s *sheet) end() error {
+	if s.w == nil {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	s.w.Flush()
+	return s.w.Error()
+}
+
+// date is what spreadsheets take for a time, in the PBX's zone.
+func (s *sheet) date(at time.Time) string { return at.In(s.zone).Format(time.DateTime) }
+
+// formulas are what begins a formula, also in the wide forms that spreadsheets take where Chinese or Japanese is written, and what may stand before
+// it unseen.
+const formulas = "=+-@\t\r\n＝＋－＠"
+
+// harmless puts an apostrophe before what a spreadsheet would run: names and numbers come from whoever calls.
+func harmless(text string) string {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " \u00a0\u3000"))
+	if first != utf8.RuneError && strings.ContainsRune(formulas, first) {
+		return "'" + text
+	}
+	return text
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// whole is a length in whole seconds.
+func whole(d time.Duration) string { return strconv.Itoa(int(d.Round(time.Second) / time.Second)) }

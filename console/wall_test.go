@@ -1,0 +1,48 @@
+package console
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/lab/browser"
+)
+
+// TestWallboardOfAHouse: 500 extensions on a screen of any size, found by keyboard, marked as old when Asterisk is lost and live again when it is back.
+func TestWallboardOfAHouse(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.phones = 500 })
+	p := browser.ForTest(t, browser.Options{}).Open(strings.TrimSuffix(f.url, "/api") + "/#/wall")
+	p.Until("all extensions", "document.querySelectorAll('.exten').length === 500")
+	p.Wait(".notice.good")
+	f.comes()
+	p.WaitText("[aria-labelledby=queue-600] .alarm", "1")
+	p.WaitText("li.call", "Zhang <San>")
+	f.answered()
+	p.WaitText("[aria-labelledby=queue-600]", "100 %")
+	p.Accessible()
+	p.Size(360, 640)
+	var over int
+	if p.Eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
+		t.Errorf("the page is %d pixels wider than a screen of 360", over)
+	}
+	p.Type("input[type=search]", "ann")
+	p.Until("the one who talks", "document.querySelectorAll('.exten').length === 1")
+	p.Type("input[type=search]", "nobody")
+	p.WaitText("p", "No extension fits.")
+	p.Type("input[type=search]", "")
+	p.Until("all extensions", "document.querySelectorAll('.exten').length === 500")
+
+	f.fake.Refuse()
+	f.fake.Drop()
+	p.WaitText("[role=alert]", "Asterisk cannot be followed")
+	p.Wait(".wall.stale")
+	p.WaitText("h2", "as of")
+	p.Accessible()
+	f.fake.Restart()
+	p.Wait(".notice.good")
+	p.WaitGone(".stale")
+	f.stop()
+	p.Expect("/console/api/")
+	p.WaitText("[role=alert]", "The link to the daemon is lost")
+	p.Wait(".wall.stale")
+}

@@ -1,0 +1,348 @@
+// Package receivers tries the programs of docs/receivers: each is started as its page says, and the daemon's own sender pushes to it.
+package receivers
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dialbridge/dialbridge/internal/sqlite"
+	"github.com/dialbridge/dialbridge/webhook"
+)
+
+// all adds those whose tools are too large for every run of the tests: make receivers.
+var all = flag.Bool("all", false, "try the receiver in Java too")
+
+// patience is how long a program may take to start, and an event to come.
+const patience = 60 * time.Second
+
+// program is one of docs/receivers.
+type program struct {
+	name     string
+	make     [][]string                          // what its page says to do once, in a copy of its folder
+	commands func(port, inbox string) [][]string // what runs, the server first
+	environ  func(secret, inbox string) (list []string)
+}
+
+func programs() []program {
+	secret := func(secret, inbox string) []string { return []string{"WEBHOOK_SECRET=" + secret, "INBOX=" + inbox} }
+	list := []program{
+		{name: "python", environ: secret, commands: func(port, inbox string) [][]string { return [][]string{{"python3", "receiver.py", port, inbox}} }},
+		{name: "php", environ: secret, commands: func(port, _ string) [][]string {
+			return [][]string{{"php", "-S", "127.0.0.1:" + port, "receiver.php"}, {"php", "receiver.php"}}
+		}},
+		{name: "node", environ: secret, make: [][]string{{"npm", "ci", "--no-audit", "--no-fund"}}, commands: func(port, inbox string) [][]string {
+			return [][]string{{"node", "receiver.js", port, inbox}}
+		}},
+		{name: "go", environ: secret, make: [][]string{{"go", "build", "-o", "receiver", "."}}, commands: func(port, inbox string) [][]string {
+			return [][]string{{"./receiver", port, inbox}}
+		}},
+	}
+	if *all {
+		list = append(list, program{name: "java", environ: secret, commands: func(port, inbox string) [][]string {
+			return [][]string{{"java", "Receiver.java", port, inbox}}
+		}})
+	}
+	return list
+}
+
+// TestReceivers: each takes what is genuine, once and in order, over a restart too, and refuses what is not.
+func TestReceivers(t *testing.T) {
+	for _, p := range programs() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "docs", "receivers", p.name))); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range p.make {
+				run(t, dir, args)
+			}
+			inbox := filepath.Join(dir, "inbox")
+			secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a key of twenty-four byte"))
+			r := start(t, p, dir, secret, inbox)
+			tryForgeries(t, r, secret)
+			want := tryOrder(t, r, secret)
+			r.stop()
+
+			plain := "no base64 at all!"
+			r = start(t, p, dir, plain, inbox) // which knows what it had, and has nothing to do twice
+			r.push(t, http.StatusUnauthorized, event(900, "dialbegin", "9.0"), secret)
+			r.push(t, http.StatusNoContent, event(1, "dialbegin", "1.0"), plain)
+			r.push(t, http.StatusNoContent, event(901, "hangup", "9.0"), plain, "and a newer one")
+			r.push(t, http.StatusNoContent, event(902, "cc_cdr", "9.0"), "an older one", plain)
+			// The work on the last event may have been cut short: then it is done again.
+			got := slices.DeleteFunc(r.lines(t, line(902, "cc_cdr", "9.0")), func(l string) bool { return l == want[len(want)-1] })
+			if diff := cmp.Diff([]string{line(901, "hangup", "9.0"), line(902, "cc_cdr", "9.0")}, got); diff != "" {
+				t.Errorf("after the restart it does (-want +got):\n%s\n%s", diff, r.said())
+			}
+		})
+	}
+}
+
+// tryForgeries sends what nobody with the secret has sent.
+func tryForgeries(t *testing.T, r *running, secret string) {
+	t.Helper()
+	r.push(t, http.StatusUnauthorized, event(800, "hangup", "8.0"), "whsec_"+base64.StdEncoding.EncodeToString([]byte("another key")))
+	r.push(t, http.StatusUnauthorized, event(801, "hangup", "8.0"))
+	now, old := time.Now(), time.Now().Add(-10*time.Minute)
+	body := `{"event":"hangup","uniqueid":"8.0"}`
+	for name, c := range map[string]struct {
+		id, signed, body string
+		at               time.Time
+		want             int
+	}{
+		"another body":  {"evt_802", "evt_802", body + " ", now, http.StatusUnauthorized},
+		"another id":    {"evt_803", "evt_804", body, now, http.StatusUnauthorized},
+		"an old one":    {"evt_805", "evt_805", body, old, http.StatusUnauthorized},
+		"one of later":  {"evt_806", "evt_806", body, now.Add(10 * time.Minute), http.StatusUnauthorized},
+		"too large":     {"evt_807", "evt_807", strings.Repeat(" ", 1<<20+1), now, http.StatusRequestEntityTooLarge},
+		"no identifier": {"", "", body, now, http.StatusUnauthorized},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stamp := strconv.FormatInt(c.at.Unix(), 10)
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(c.signed + "." + stamp + "." + body))
+		req.Header.Set("webhook-id", c.id)
+		req.Header.Set("webhook-timestamp", stamp)
+		req.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		req.Close = true
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != c.want {
+			t.Errorf("%s is answered with %d, want %d", name, res.StatusCode, c.want)
+		}
+	}
+}
+
+// tryOrder lets the daemon's sender deliver calls, some events of which come twice, and wants each once and in the order of its call.
+func tryOrder(t *testing.T, r *running, secret string) (want []string) {
+	t.Helper()
+	var events []webhook.Event
+	for n := 1; n <= 30; n++ {
+		call, kind := fmt.Sprintf("%d.0", (n-1)%5+1), []string{"dialbegin", "dialend", "ivr", "cdr", "hangup", "cc_cdr"}[(n-1)/5]
+		e := event(n, kind, call)
+		e.Key = call
+		events, want = append(events, e), append(want, line(n, kind, call))
+	}
+	deliver(t, r.url, secret, events)
+	for n := 1; n <= 30; n += 7 {
+		r.push(t, http.StatusNoContent, events[n-1], secret)
+	}
+	// The work is done in the order of the inbox: what was taken twice would be done before the last one.
+	r.push(t, http.StatusNoContent, event(31, "ivr", "6.0"), secret)
+	want = append(want, line(31, "ivr", "6.0"))
+	got := r.lines(t, want[len(want)-1])
+	if diff := cmp.Diff(byCall(want), byCall(got)); diff != "" {
+		t.Errorf("events by call (-want +got):\n%s", diff)
+	}
+	return want
+}
+
+// deliver is what the daemon does: outbox, sender, and the wait until all is delivered.
+func deliver(t *testing.T, url, secret string, events []webhook.Event) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db"), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	dbCtx, closeDB := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { _ = db.Run(dbCtx) })
+	outbox, err := webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := webhook.NewSender(outbox, webhook.SenderOptions{Logger: slog.New(slog.DiscardHandler)})
+	if err := sender.Configure(webhook.Target{URL: url, Secrets: []string{secret}, RetryMax: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	sendCtx, stop := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	sending.Go(func() { _ = sender.Run(sendCtx) })
+	outbox.Put(events, nil)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for st := (webhook.Status{}); st.Total.Delivered < int64(len(events)); {
+		if st, err = outbox.Status(ctx); err != nil {
+			t.Errorf("%d of %d events are delivered; the receiver: %+v: %v", st.Total.Delivered, len(events), sender.State(), err)
+			break
+		}
+		<-look.C
+	}
+	stop()
+	sending.Wait()
+	closeDB()
+	wg.Wait()
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func event(n int, kind, call string) webhook.Event {
+	key := "uniqueid"
+	if kind == "cc_cdr" || kind == "ivr" {
+		key = "uuid"
+	}
+	return webhook.Event{ID: fmt.Sprintf("evt_%d", n), Kind: kind, Body: fmt.Appendf(nil, `{"event":%q,"name":"张三 Müller",%q:%q}`, kind, key, call)}
+}
+
+// line is what the programs print of an event.
+func line(n int, kind, call string) string { return fmt.Sprintf("%s evt_%d %s", kind, n, call) }
+
+// byCall sorts lines by their last word, in their order.
+func byCall(lines []string) map[string][]string {
+	calls := map[string][]string{}
+	for _, l := range lines {
+		call := l[strings.LastIndexByte(l, ' ')+1:]
+		calls[call] = append(calls[call], l)
+	}
+	return calls
+}
+
+// running is a program under way.
+type running struct {
+	url  string
+	log  *output
+	stop func()
+}
+
+func start(t *testing.T, p program, dir, secret, inbox string) *running {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once: only a free port is looked for
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	r := &running{url: "http://" + address + "/", log: &output{}}
+	var ends []func()
+	for _, args := range p.commands(port, inbox) {
+		cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // of the table above; ended by stop
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, r.log, r.log
+		cmd.Env = append(os.Environ(), p.environ(secret, inbox)...)
+		if err := cmd.Start(); err != nil {
+			t.Fatalf("make need-receivers installs what is missing: %v", err)
+		}
+		ends = append(ends, func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // it was killed
+		})
+	}
+	r.stop = sync.OnceFunc(func() {
+		for _, end := range ends {
+			end()
+		}
+	})
+	t.Cleanup(r.stop)
+	deadline, look := time.Now().Add(patience), time.NewTicker(20*time.Millisecond)
+	defer look.Stop()
+	for {
+		conn, err := net.DialTimeout("tcp", address, time.Second) //nolint:noctx // bounded by itself
+		if err == nil {
+			_ = conn.Close()
+			return r
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not listen: %v\n%s", err, r.said())
+		}
+		<-look.C
+	}
+}
+
+// run does what is done once.
+func run(t *testing.T, dir string, args []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // of the table above
+	cmd.Dir = dir
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v (make need-receivers installs what is missing)\n%s", args, err, text)
+	}
+}
+
+// push sends one event as the daemon does.
+func (r *running) push(t *testing.T, want int, e webhook.Event, secrets ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	status, err := webhook.Probe(ctx, webhook.Target{URL: r.url, Secrets: secrets}, nil, e)
+	if status != want {
+		t.Errorf("%s is answered with %d (%v), want %d", e.ID, status, err, want)
+	}
+}
+
+func (r *running) said() string { return r.log.text() }
+
+// lines waits for the work on the last event and returns all that was done.
+func (r *running) lines(t *testing.T, last string) (list []string) {
+	t.Helper()
+	deadline, look := time.Now().Add(patience), time.NewTicker(20*time.Millisecond)
+	defer look.Stop()
+	for {
+		list = nil
+		for l := range strings.Lines(r.said()) {
+			if words := strings.Fields(l); len(words) == 3 && strings.HasPrefix(words[1], "evt_") { // else a log line
+				list = append(list, strings.TrimSpace(l))
+			}
+		}
+		if slices.Contains(list, last) || time.Now().After(deadline) {
+			return list
+		}
+		<-look.C
+	}
+}
+
+// output keeps what programs print.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
