@@ -121,7 +121,7 @@ $(BIN)/linux-%/dialbridge: need-deb FORCE
 deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
 	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
 
-test-deb: need-test ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
+test-deb: need-lab ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
 	@scripts/need.sh qemu
 	go test -count=1 -timeout 60m -v ./lab/box -args -all
 

@@ -2,10 +2,10 @@
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
-#   need.sh lab     the same as build, what the lab boots Asterisk with, and curl for the conformance run
-#   need.sh qemu    the same as build, and what runs programs of the other architectures
-#   need.sh receivers  the languages of docs/receivers, and Java
-#   need.sh test    the same as lab, what whole machines are booted with, Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh qemu    the same, and what runs programs of the other architectures
+#   need.sh lab     the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
+#   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh receivers  those languages, and Java
 #   need.sh npm     npm, for what tests take from its registry
 #   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
@@ -18,6 +18,10 @@ want() { # COMMAND-OR-FILE PACKAGE
 	*) command -v "$1" >/dev/null 2>&1 || missing+=("$2") ;;
 	esac
 }
+
+want gcc gcc
+want /usr/include/stdlib.h libc6-dev
+want /etc/ssl/certs/ca-certificates.crt ca-certificates
 languages() {
 	want python3 python3
 	want node nodejs
@@ -25,10 +29,12 @@ languages() {
 	want php php-cli
 	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
 }
-
-want gcc gcc
-want /usr/include/stdlib.h libc6-dev
-want /etc/ssl/certs/ca-certificates.crt ca-certificates
+machines() {
+	want mmdebstrap mmdebstrap
+	want curl curl
+	want git git
+	want ip iproute2
+}
 case ${1:-build} in
 deb)
 	for arch in "${@:2}"; do
@@ -50,22 +56,9 @@ qemu)
 	want qemu-aarch64-static qemu-user-static
 	want qemu-x86_64-static qemu-user-static
 	;;
-lab)
-	want mmdebstrap mmdebstrap
-	want curl curl
-	;;
-test)
-	want mmdebstrap mmdebstrap
-	want curl curl
-	want git git
-	want ip iproute2
-	want chromium chromium
-	languages
-	;;
-receivers)
-	languages
-	want javac default-jdk-headless
-	;;
+lab) machines ;;
+test) machines; want chromium chromium; languages ;;
+receivers) languages; want javac default-jdk-headless ;;
 npm) want npm npm ;;
 pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
 esac

@@ -108,8 +108,8 @@ func (m *machine) sandbox() {
 		"WatchdogSec=5", "",
 	}, "\n"))
 	m.run("chmod 0644 /etc/systemd/system/dialbridge.service.d/test.conf; systemctl daemon-reload; systemctl restart dialbridge")
-	m.tells("systemctl show --property=ActiveState,StatusErrno dialbridge", "ActiveState=active\nStatusErrno=0")
-	m.tells("systemctl show --property=User,NoNewPrivileges --value dialbridge | sort", "dialbridge\nyes")
+	m.tells("systemctl is-active dialbridge; systemctl show --property=NRestarts --value dialbridge", "active\n0")
+	m.tells("stat -c %U /proc/$(systemctl show --property=MainPID --value dialbridge)", "dialbridge")
 	m.overTLS(cert)
 	m.tells("runuser -u dialbridge -- cat /etc/default/dialbridge /root/api.conf 2>/dev/null || echo closed", "closed")
 	m.run("systemctl reload dialbridge")

@@ -301,9 +301,9 @@ func (r *running) push(t *testing.T, want int, e webhook.Event, secrets ...strin
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	status, err := webhook.Probe(ctx, webhook.Target{URL: r.url, Secrets: secrets}, nil, e)
-	if status != want {
-		t.Errorf("%s is answered with %d (%v), want %d", e.ID, status, err, want)
+	answer, err := webhook.Probe(ctx, webhook.Target{URL: r.url, Secrets: secrets}, nil, e)
+	if answer.Status != want {
+		t.Errorf("%s is answered with %d (%v), want %d", e.ID, answer.Status, err, want)
 	}
 }
 
