@@ -34,6 +34,7 @@ machines() {
 	want curl curl
 	want git git
 	want ip iproute2
+	want xz xz-utils
 }
 case ${1:-build} in
 deb)
