@@ -267,6 +267,15 @@ func TestWhoMayAsk(t *testing.T) {
 		{http.MethodGet, []string{"From", "192.0.2.1:4000"}, 401},
 		{http.MethodGet, []string{"From", "192.0.2.1:4000", "X-Forwarded-For", "127.0.0.1"}, 401},
 		{http.MethodGet, []string{"Host", "rebound.example:8000"}, 401},
+		{http.MethodGet, []string{"X-Forwarded-For", "192.0.2.1"}, 401},
+		{http.MethodGet, []string{"Forwarded", "for=192.0.2.1"}, 401},
+		{http.MethodPost, []string{"Via", "1.1 proxy", "Sec-Fetch-Site", "same-origin"}, 401},
+		{http.MethodGet, []string{"Referer", "https://pbx.example/console/"}, 401}, // by a proxy that writes its own Host
+		{http.MethodPost, []string{"Origin", "https://pbx.example", "Sec-Fetch-Site", "same-origin"}, 401},
+		{http.MethodGet, []string{"Sec-Fetch-Site", "cross-site"}, 401},
+		{http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Referer", "http://127.0.0.1:3000/"}, 401},
+		{http.MethodGet, []string{"Referer", "http://127.0.0.1:3000/"}, 401},
+		{http.MethodGet, []string{"Sec-Fetch-Site", "same-origin", "Referer", "http://127.0.0.1:8000/console/"}, 200},
 		{http.MethodPost, []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 403},
 		{http.MethodPost, []string{"Origin", "https://evil.example"}, 403},
 		{http.MethodPost, []string{"Origin", "http://127.0.0.1:8000", "Sec-Fetch-Site", "same-origin"}, 200},
@@ -278,6 +287,12 @@ func TestWhoMayAsk(t *testing.T) {
 		if w := r.request(tc.method, target, "", tc.header...); w.Code != tc.want {
 			t.Errorf("%s %q: %d %s, want %d", tc.method, tc.header, w.Code, w.Body, tc.want)
 		}
+	}
+	old := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	old.Proto, old.ProtoMajor, old.ProtoMinor, old.RemoteAddr, old.Host = "HTTP/1.0", 1, 0, "127.0.0.1:4000", "127.0.0.1:8000"
+	w := httptest.NewRecorder()
+	if r.web.ServeHTTP(w, old); w.Code != 401 {
+		t.Errorf("a proxy that tells nothing: %d", w.Code)
 	}
 	r.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "good" })
 	for _, tc := range []struct {

@@ -93,7 +93,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 				return a.inSession(c, next, s)
 			}
 		}
-		if access == nil && remote.IsLoopback() && local(r.Host) {
+		if access == nil && fromHere(r) {
 			return a.admit(c, next, &caller{kind: kindLocal, role: pbx.RoleAdmin})
 		}
 		return unauthorized()
