@@ -182,7 +182,7 @@ func (a *API) logIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.users.Identify(r.Context(), a.sw, name, password)
+	id, err := a.users.Identify(r.Context(), a.sw, remote, name, password)
 	if wait, blocked := a.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)
 	}

@@ -269,12 +269,17 @@ func TestLockOut(t *testing.T) {
 			t.Errorf("%s as %s: %d %s, want %d", from, login, w.Code, w.Body, want)
 		}
 	}
-	for _, login := range []string{"admin", "nobody"} {
-		for i := range 10 {
-			try(401, "192.0.2."+strconv.Itoa(i)+":1", login, "wrong")
+	for n, login := range []string{"admin", "nobody"} {
+		for i := range 50 { // ten from each of five addresses
+			from := "192.0.2." + strconv.Itoa(10*n+i/10) + ":1"
+			try(401, from, login, "wrong")
+			if i == 9 {
+				try(429, from, login, adminPassword)
+			}
 		}
 		try(429, "192.0.2.99:1", login, adminPassword)
 	}
+	try(200, elsewhere, "admin", adminPassword) // where he has come in from before strangers do not keep him out
 	v.expect(200, http.MethodGet, "/session", "")
 	for i := range 15 {
 		try(401, "198.51.100.1:1", "name"+strconv.Itoa(i), "wrong")

@@ -142,7 +142,7 @@ func (t *Toolbar) status(c echo.Context) error {
 	if settings.PopFrame {
 		answer.Pop = "frame"
 	}
-	id, err := t.users.Identify(c.Request().Context(), t.sw, name, password)
+	id, err := t.users.Identify(c.Request().Context(), t.sw, remote, name, password)
 	if wait, blocked := t.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)
 	}

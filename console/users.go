@@ -130,7 +130,7 @@ func (a *API) ownPassword(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if _, err := a.users.Authenticate(ctx, who.who.User.Login, old); errors.Is(err, pbx.ErrPassword) {
+	if _, err := a.users.Authenticate(ctx, httpd.Remote(c.Request()), who.who.User.Login, old); errors.Is(err, pbx.ErrPassword) {
 		a.failures.FailLogIn(c)
 		return &httpd.Error{Status: http.StatusForbidden, Message: "password: not the one that you have"}
 	} else if err != nil {

@@ -27,7 +27,7 @@ func (a *API) login(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	user, err := a.users.Authenticate(ctx, v[0], v[1])
+	user, err := a.users.Authenticate(ctx, remote, v[0], v[1])
 	if wait, blocked := a.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)
 	}

@@ -110,7 +110,7 @@ func (s *session) auth(ctx context.Context, f *frame) error {
 	if name == "" || password == "" {
 		return &httpd.Error{Status: http.StatusUnauthorized, Message: textUnauthorized} // a client that logs in later
 	}
-	id, err := s.api.users.Identify(ctx, s.api.sw, name, password)
+	id, err := s.api.users.Identify(ctx, s.api.sw, s.remote, name, password)
 	if err == nil {
 		err = s.api.enter(id, func() { s.api.sockets.admit(s, id) })
 	}

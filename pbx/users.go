@@ -43,7 +43,7 @@ var (
 	ErrManyUsers = errors.New("too many users")
 )
 
-// LockedError says that there were too many failed log-ins by one name: nothing was tried. It is told of names that nobody has, too.
+// LockedError says that there were too many failed log-ins by one name, from one network or from all: nothing was tried. It is told of names that nobody has, too.
 type LockedError struct{ Wait time.Duration }
 
 // Error implements error.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +34,12 @@ func openUsers(t *testing.T, path, password string) (u *Users, drawn string, clo
 	}
 }
 
+// home is where people log in from.
+var home = netip.MustParseAddr("192.0.2.1")
+
 func (u *Users) knows(t *testing.T, login, password string, want error) {
 	t.Helper()
-	user, err := u.Authenticate(t.Context(), login, password)
+	user, err := u.Authenticate(t.Context(), home, login, password)
 	if !errors.Is(err, want) || (err == nil) != (user.ID == 1 && user.Login == "admin" && user.Name == "admin" && user.Role == RoleAdmin) {
 		t.Errorf("Authenticate(%s) = %+v, %v, want %v", login, user, err, want)
 	}
@@ -94,7 +98,7 @@ func TestLoginsWaitTheirTurn(t *testing.T) {
 	results := make(chan error, maxLogins)
 	for range maxLogins {
 		go func() {
-			_, err := u.Authenticate(ctx, "admin", "secret")
+			_, err := u.Authenticate(ctx, home, "admin", "secret")
 			results <- err
 		}()
 	}
@@ -105,7 +109,7 @@ func TestLoginsWaitTheirTurn(t *testing.T) {
 		default:
 		}
 	}
-	if _, err := u.Authenticate(t.Context(), "admin", "secret"); !errors.Is(err, ErrCrowded) {
+	if _, err := u.Authenticate(t.Context(), home, "admin", "secret"); !errors.Is(err, ErrCrowded) {
 		t.Errorf("one too many: %v", err)
 	}
 	cancel()

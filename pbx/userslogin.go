@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -17,23 +18,24 @@ type Identity struct {
 	version uint64 // of Exten
 }
 
-// Identify finds out whose name and password these are: an extension's, with the password of its phone, or a user's. Errors: ErrPassword,
+// Identify finds out whose name and password these are: an extension's, with the password of its phone, or a user's. From is the address of who
+// says so. Errors: ErrPassword,
 // *LockedError, ErrDisabled, ErrCrowded, those of CheckSecret, and those of the context and the database.
-func (u *Users) Identify(ctx context.Context, s *Switch, name, password string) (Identity, error) {
+func (u *Users) Identify(ctx context.Context, s *Switch, from netip.Addr, name, password string) (Identity, error) {
 	n := Exten(name)
 	if _, err := s.Extension(n); errors.Is(err, ErrOffline) && digitsOnly(name) {
 		return Identity{}, err // it may be an extension's
 	} else if err != nil {
-		user, err := u.Authenticate(ctx, name, password)
+		user, err := u.Authenticate(ctx, from, name, password)
 		return Identity{User: user}, err
 	}
 	began := time.Now()
-	if err := u.lock.try(name); err != nil {
+	if err := u.lock.try(name, from); err != nil {
 		return Identity{}, err
 	}
 	id := Identity{Exten: n, version: u.versionOf(n)}
 	err := s.CheckSecret(ctx, n, password)
-	if err = u.settle(ctx, name, began, err); err != nil {
+	if err = u.settle(ctx, from, name, began, err); err != nil {
 		return Identity{}, err
 	}
 	return id, nil
@@ -43,15 +45,15 @@ func digitsOnly(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// Authenticate returns the user of a login and password. Errors: ErrPassword, *LockedError, ErrDisabled, ErrCrowded, and those of the context
+// Authenticate returns the user of a login and password, which come from an address. Errors: ErrPassword, *LockedError, ErrDisabled, ErrCrowded, and those of the context
 // and the database.
-func (u *Users) Authenticate(ctx context.Context, login, password string) (User, error) {
+func (u *Users) Authenticate(ctx context.Context, from netip.Addr, login, password string) (User, error) {
 	began := time.Now()
-	if err := u.lock.try(login); err != nil {
+	if err := u.lock.try(login, from); err != nil {
 		return User{}, err
 	}
 	user, err := u.check(ctx, login, password)
-	if err = u.settle(ctx, login, began, err); err != nil {
+	if err = u.settle(ctx, from, login, began, err); err != nil {
 		return User{}, err
 	}
 	if user.Disabled {
@@ -92,9 +94,9 @@ func (u *Users) check(ctx context.Context, login, password string) (User, error)
 }
 
 // settle gives what is known of an attempt to the lock. A failure takes a while, so that its time does not tell what was compared.
-func (u *Users) settle(ctx context.Context, name string, began time.Time, err error) error {
+func (u *Users) settle(ctx context.Context, from netip.Addr, name string, began time.Time, err error) error {
 	wrong := errors.Is(err, ErrPassword)
-	u.lock.settle(name, err == nil, wrong)
+	u.lock.settle(name, from, err == nil, wrong)
 	if wrong {
 		wait := time.NewTimer(u.failure - time.Since(began))
 		defer wait.Stop()

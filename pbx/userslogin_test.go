@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,16 +96,16 @@ func TestLockOfAName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newNameLock()
 		fail := func(name string) error {
-			err := l.try(name)
+			err := l.try(name, home)
 			if err == nil {
-				l.settle(name, false, true)
+				l.settle(name, home, false, true)
 			}
 			return err
 		}
 		for i := range lockAfter {
 			if i == lockAfter-1 {
-				_ = l.try("ann")
-				l.settle("ann", true, false)
+				_ = l.try("ann", home)
+				l.settle("ann", home, true, false)
 			}
 			if err := fail("ann"); err != nil {
 				t.Fatal(err)
@@ -115,7 +116,7 @@ func TestLockOfAName(t *testing.T) {
 		}
 		time.Sleep(lockSpan / 3) // of the bubble's clock
 		var locked *LockedError
-		if err := l.try("ann"); !errors.As(err, &locked) || locked.Wait != lockSpan*2/3 {
+		if err := l.try("ann", home); !errors.As(err, &locked) || locked.Wait != lockSpan*2/3 {
 			t.Errorf("%v", err)
 		}
 		if err := fail("Ann"); err != nil {
@@ -126,20 +127,78 @@ func TestLockOfAName(t *testing.T) {
 			t.Errorf("after its time: %v", err)
 		}
 		for range lockAtOnce {
-			if err := l.try("bob"); err != nil {
+			if err := l.try("bob", home); err != nil {
 				t.Error(err)
 			}
 		}
-		if err := l.try("bob"); !errors.Is(err, ErrCrowded) {
+		if err := l.try("bob", home); !errors.Is(err, ErrCrowded) {
 			t.Errorf("one too many at once: %v", err)
 		}
 		for i := range lockNames + 10 {
 			_ = fail(strings.Repeat("x", i))
 		}
-		if len(l.known) != lockNames || l.order.Len() != lockNames {
-			t.Errorf("%d names are remembered", len(l.known))
+		for i := range lockNames + 10 {
+			l.settle("carl", netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), true, false)
+		}
+		for _, table := range []failureTable{l.names, l.pairs, l.homes} {
+			if len(table.known) != lockNames || table.order.Len() != lockNames {
+				t.Errorf("%d names are remembered", len(table.known))
+			}
 		}
 	})
+}
+
+// TestAStrangerLocksNobodyOut: failures lock a name for the network that they come from. So many that they lock it for all do not lock it where its
+// owner has come in from before, who has his own ten.
+func TestAStrangerLocksNobodyOut(t *testing.T) {
+	l := newNameLock()
+	office, elsewhere := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("198.51.100.1")
+	fail := func(from netip.Addr) (n int) {
+		for l.try("admin", from) == nil {
+			l.settle("admin", from, false, true)
+			n++
+		}
+		return n
+	}
+	enter := func(from netip.Addr) error {
+		err := l.try("admin", from)
+		if err == nil {
+			l.settle("admin", from, true, false)
+		}
+		return err
+	}
+	if n := fail(netip.MustParseAddr("2001:db8:0:1::1")); n != lockAfter {
+		t.Errorf("a stranger has tried %d times", n)
+	}
+	if n := fail(netip.MustParseAddr("2001:db8:0:1:ffff::2")); n != 0 {
+		t.Errorf("a neighbour of his has tried %d times", n)
+	}
+	if err := enter(office); err != nil {
+		t.Errorf("one stranger keeps the administrator out: %v", err)
+	}
+	tried := lockAfter
+	for i := range 20 {
+		tried += fail(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}))
+	}
+	if tried != lockAfterAll {
+		t.Errorf("many strangers have tried %d times", tried)
+	}
+	var locked *LockedError
+	if err := enter(elsewhere); !errors.As(err, &locked) {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	for range 2 {
+		if err := enter(netip.MustParseAddr("2001:db8::2")); err != nil {
+			t.Errorf("many strangers keep the administrator out where he was before: %v", err)
+		}
+	}
+	if n := fail(office); n != lockAfter {
+		t.Errorf("who sits where the administrator was has tried %d times", n)
+	}
+	l.forget("admin")
+	if err := enter(elsewhere); err != nil {
+		t.Errorf("after another password was set: %v", err)
+	}
 }
 
 // TestFailureTakesAWhile: whether there is such a user or not.
@@ -148,14 +207,14 @@ func TestFailureTakesAWhile(t *testing.T) {
 	u.failure = 150 * time.Millisecond
 	for _, login := range []string{"admin", "nobody"} {
 		began := time.Now()
-		if _, err := u.Authenticate(t.Context(), login, "wrong"); !errors.Is(err, ErrPassword) || time.Since(began) < u.failure {
+		if _, err := u.Authenticate(t.Context(), home, login, "wrong"); !errors.Is(err, ErrPassword) || time.Since(began) < u.failure {
 			t.Errorf("%s: %v after %s", login, err, time.Since(began))
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	u.failure = time.Hour
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := u.Authenticate(ctx, "admin", "wrong"); !errors.Is(err, ErrPassword) {
+	if _, err := u.Authenticate(ctx, home, "admin", "wrong"); !errors.Is(err, ErrPassword) {
 		t.Errorf("one who has gone: %v", err)
 	}
 }
@@ -177,7 +236,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		}
 		return in
 	}
-	user, err = u.Authenticate(t.Context(), "ann", "in the morning")
+	user, err = u.Authenticate(t.Context(), home, "ann", "in the morning")
 	if err != nil || !enter(Identity{User: user}) {
 		t.Fatalf("%+v %v", user, err)
 	}
