@@ -124,10 +124,11 @@ func TestBounds(t *testing.T) {
 	o := open(t, sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db")})
 	defer o.run()()
 	now := time.Now()
+	who := "x"
 	fill := func(n, status int, at time.Time) {
 		o.must(o.db.Do(t.Context(), func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(context.Background(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-				INSERT INTO audit_entries (at, who, remote, action, params, status, request_id) SELECT ?, 'x', '', '', '', ?, '' FROM n`, n, at.UnixMilli(), status)
+				INSERT INTO audit_entries (at, who, remote, action, params, status, request_id) SELECT ?, ?, '', '', '', ?, '' FROM n`, n, at.UnixMilli(), who, status)
 			return err
 		}))
 	}
@@ -146,6 +147,20 @@ func TestBounds(t *testing.T) {
 	fill(mostRefused+500, 401, now)
 	if n := pruned(); n != mostRefused+5 || len(o.list(Filter{Limit: 1000, Who: "x", Before: 20})) != 5 {
 		t.Errorf("%d entries", n)
+	}
+	fill(5, 504, now) // of one who is known
+	fill(mostRefused, 400, now)
+	who = ""
+	fill(mostRefused, 503, now)
+	who = "x"
+	if n := pruned(); n != mostRefused+10 || len(o.list(Filter{Limit: 1000, Who: "x"})) != 10 {
+		t.Errorf("%d entries", n)
+	}
+	var plan string
+	o.must(o.db.Reader().QueryRowContext(t.Context(), `EXPLAIN QUERY PLAN SELECT seq FROM audit_entries WHERE `+refused+` ORDER BY seq DESC LIMIT 1 OFFSET 9`).Scan(
+		new(int), new(int), new(int), &plan))
+	if !strings.Contains(plan, "audit_entries_refused") {
+		t.Errorf("refusals are searched for by %q", plan)
 	}
 	fill(mostEntries+10, 200, now)
 	if n := pruned(); n != mostEntries {
