@@ -153,6 +153,9 @@ func (t *Toolbar) status(c echo.Context) error {
 		return logInFailure(err)
 	}
 	httpd.Actor(c, cmp.Or(id.User.Login, string(id.Exten)))
+	if id.Exten == "" && !id.User.Role.AtLeast(pbx.RoleSupervisor) { // as on the socket
+		return &httpd.Error{Status: http.StatusForbidden, Message: "your role may not do this"}
+	}
 	answer.Extension, answer.User = id.Exten, id.Exten == ""
 	if answer.User {
 		answer.Extension = pbx.Exten(p.Get("extn"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	"github.com/dialbridge/dialbridge/pbx"
 )
 
 // toolbarRig is a rig that serves the toolbar besides.
@@ -121,6 +122,11 @@ func TestToolbarStatusRefuses(t *testing.T) {
 	post(413, `{"username":"`+strings.Repeat("8", 1<<20)+`"}`)
 	post(503, `{"username":"805","password":"x"}`) // no Asterisk: an extension's password cannot be checked
 	post(401, `{"username":"nobody","password":"x"}`)
+	for role, want := range map[pbx.Role]int{pbx.RoleAgent: 403, pbx.RoleSupervisor: 503} { // whom the socket lets in, and then Asterisk is missing
+		_, err := r.users.Create(t.Context(), "a"+string(role), "", role, "good enough")
+		r.must(err)
+		post(want, body("username", "a"+string(role), "password", "good enough", "extn", "805"))
+	}
 	if described(t, r).Paths.Find(pathToolbar+"/status").Post == nil {
 		t.Error("it is not described")
 	}
