@@ -18,14 +18,16 @@ type Identity struct {
 	version uint64 // of Exten
 }
 
-// Identify finds out whose name and password these are: an extension's, with the password of its phone, or a user's. From is the address of who
-// says so. Errors: ErrPassword,
-// *LockedError, ErrDisabled, ErrCrowded, those of CheckSecret, and those of the context and the database.
+// Identify finds out whose name and password these are: an extension's, with the password of its phone, or a user's; from is the address
+// of who says so. Errors: ErrPassword, *LockedError, ErrDisabled, ErrCrowded, those of CheckSecret, and those of the context and the database.
 func (u *Users) Identify(ctx context.Context, s *Switch, from netip.Addr, name, password string) (Identity, error) {
 	n := Exten(name)
-	if _, err := s.Extension(n); errors.Is(err, ErrOffline) && digitsOnly(name) {
-		return Identity{}, err // it may be an extension's
-	} else if err != nil {
+	_, err := s.Extension(n)
+	number := digitsOnly(name) // an extension's, if anybody's: users have no such logins
+	if number && errors.Is(err, ErrOffline) {
+		return Identity{}, err
+	}
+	if !number && err != nil {
 		user, err := u.Authenticate(ctx, from, name, password)
 		return Identity{User: user}, err
 	}
@@ -34,7 +36,11 @@ func (u *Users) Identify(ctx context.Context, s *Switch, from netip.Addr, name, 
 		return Identity{}, err
 	}
 	id := Identity{Exten: n, version: u.versionOf(n)}
-	err := s.CheckSecret(ctx, n, password)
+	if err == nil {
+		err = s.CheckSecret(ctx, n, password)
+	} else { // at once, as of an extension that there is: it does not queue for the hash of a password either
+		err = ErrPassword
+	}
 	if err = u.settle(ctx, from, name, began, err); err != nil {
 		return Identity{}, err
 	}
@@ -45,8 +51,8 @@ func digitsOnly(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// Authenticate returns the user of a login and password, which come from an address. Errors: ErrPassword, *LockedError, ErrDisabled, ErrCrowded, and those of the context
-// and the database.
+// Authenticate returns the user of a login and password, which come from an address. Errors: ErrPassword, *LockedError, ErrDisabled,
+// ErrCrowded, and those of the context and the database.
 func (u *Users) Authenticate(ctx context.Context, from netip.Addr, login, password string) (User, error) {
 	began := time.Now()
 	if err := u.lock.try(login, from); err != nil {

@@ -292,3 +292,20 @@ func TestAdminComesBack(t *testing.T) {
 		t.Errorf("%v %+v %v", drawn, list, err)
 	}
 }
+
+// TestNumbersDoNotQueue: an extension that there is, and one that there is not, are refused without a turn, so that the time tells nothing however
+// many log in.
+func TestNumbersDoNotQueue(t *testing.T) {
+	r := newRig(t, newFake(t), filepath.Join(t.TempDir(), "b.db"))
+	r.complete()
+	u := runUsers(t)
+	u.turn <- struct{}{} // somebody is tried, for long
+	defer func() { <-u.turn }()
+	for _, name := range []string{"801", "899"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		if _, err := u.Identify(ctx, r.sw, home, name, ""); !errors.Is(err, ErrPassword) {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+	}
+}
