@@ -108,13 +108,31 @@ func (s *sheet) date(at time.Time) string { return at.In(s.zone).Format(time.Dat
 // it unseen.
 const formulas = "=+-@\t\r\n＝＋－＠"
 
-// harmless puts an apostrophe before what a spreadsheet would run: names and numbers come from whoever calls.
+// harmless puts an apostrophe before what a spreadsheet would run: names and numbers come from whoever calls. Where semicolons part
+// the cells, as in much of Europe, one can begin in the middle of a text.
 func harmless(text string) string {
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " \u00a0\u3000"))
-	if first != utf8.RuneError && strings.ContainsRune(formulas, first) {
-		return "'" + text
+	var b strings.Builder
+	if begins(text) {
+		b.WriteByte('\'')
 	}
-	return text
+	for {
+		before, after, more := strings.Cut(text, ";")
+		b.WriteString(before)
+		if !more {
+			return b.String()
+		}
+		b.WriteByte(';')
+		if begins(strings.TrimLeft(after, "\" \u00a0\u3000")) {
+			b.WriteByte('\'')
+		}
+		text = after
+	}
+}
+
+// begins reports whether a cell that begins with a text is a formula.
+func begins(text string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " \u00a0\u3000"))
+	return first != utf8.RuneError && strings.ContainsRune(formulas, first)
 }
 
 func yesNo(b bool) string {

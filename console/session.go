@@ -43,6 +43,9 @@ const (
 	kindCookie = "cookie" // a log-in
 )
 
+// actorKey is what the audit log calls a program with the token of the day, as coocenter does.
+const actorKey = "WEBKEY"
+
 // callerKey is where the caller is kept in echo's context.
 const callerKey = "console.caller"
 
@@ -79,7 +82,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 				a.failures.FailLogIn(c)
 				return unauthorized()
 			}
-			return a.admit(c, next, &caller{kind: kindKey, name: "WEBKEY", role: pbx.RoleAdmin})
+			return a.admit(c, next, &caller{kind: kindKey, name: actorKey, role: pbx.RoleAdmin})
 		}
 		if err := a.origin.Check(r); err != nil {
 			return &httpd.Error{Status: http.StatusForbidden, Message: "the request comes from a page of another site"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -53,6 +54,11 @@ func (a *API) createUser(c echo.Context) error {
 	for _, name := range []string{"login", "role", "password"} {
 		if _, err := p.Require(name); err != nil {
 			return err
+		}
+	}
+	for _, word := range []string{actorKey, kindLocal} {
+		if strings.EqualFold(p.Get("login"), word) {
+			return &httpd.Error{Status: http.StatusBadRequest, Message: "login: the audit log calls somebody else " + word}
 		}
 	}
 	u, err := a.users.Create(c.Request().Context(), p.Get("login"), p.Get("name"), pbx.Role(p.Get("role")), p.Get("password"))

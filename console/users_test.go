@@ -31,6 +31,8 @@ func TestUsers(t *testing.T) {
 		{http.MethodPost, "/users", ok("login", "a<script>"), 400, "login: not 1 to 64"},
 		{http.MethodPost, "/users", ok("login", strings.Repeat("王", 65)), 400, "login: not 1 to 64"},
 		{http.MethodPost, "/users", ok("login", "808"), 400, "login: digits alone"},
+		{http.MethodPost, "/users", ok("login", "webkey"), 400, "login: the audit log"},
+		{http.MethodPost, "/users", ok("login", "local"), 400, "login: the audit log"},
 		{http.MethodPost, "/users", ok("login", "a\x00b"), 400, "control character"},
 		{http.MethodPost, "/users", ok("login", "ann"), 409, "another user has that login"},
 		{http.MethodPost, "/users", ok("role", ""), 400, "role is missing"},
