@@ -74,7 +74,26 @@ func (s *Switch) Latest(ctx context.Context, f CallFilter, behind CallPlace, do 
 	return nil
 }
 
+// maxSearches is how many may read through the ended calls at once. Whoever delivers events, or asks whether a number is barred, reads by the same
+// few connections, and is not to wait for those who search.
+const maxSearches = 2
+
+// search waits for one's turn to read through the ended calls, which ends with done.
+func (s *Switch) search(ctx context.Context) (done func(), err error) {
+	select {
+	case s.searches <- struct{}{}:
+		return func() { <-s.searches }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (s *Switch) latest(ctx context.Context, f *CallFilter, behind CallPlace) (list []EndedCall, err error) {
+	done, err := s.search(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	query, args := f.latest(behind)
 	err = sqlite.Each(ctx, s.store.Reader(), query, func(row *sql.Rows) error {
 		var e EndedCall

@@ -78,6 +78,11 @@ func (s *Switch) Statistics(ctx context.Context, f StatisticsFilter) (st Statist
 	case f.To.Sub(f.From) > LongestStatistics:
 		return st, &InvalidError{Field: "to", Reason: "is more than 31 days after from"}
 	}
+	done, err := s.search(ctx)
+	if err != nil {
+		return st, fmt.Errorf("statistics of calls: %w", err)
+	}
+	defer done()
 	tx, err := s.store.Reader().BeginTx(ctx, nil) // all counts are of one moment
 	if err == nil {
 		st.Hours = hoursOf(f)

@@ -304,3 +304,29 @@ func TestSearchReadsOneIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchesAreFew: those who read through the ended calls wait for each other, and nobody else waits for them.
+func TestSearchesAreFew(t *testing.T) {
+	a := newArchive(t, filepath.Join(t.TempDir(), "test.db"))
+	for range maxSearches {
+		done, err := a.sw.search(t.Context())
+		a.must(err)
+		defer done()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	none := func(*EndedCall) error { return nil }
+	if err := a.sw.Latest(ctx, CallFilter{}, CallPlace{}, none); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a search: %v", err)
+	}
+	if _, err := a.sw.Statistics(ctx, StatisticsFilter{From: time.Unix(0, 0), To: time.Unix(1, 0), Zone: time.UTC}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("statistics: %v", err)
+	}
+	if _, _, err := a.sw.Account(t.Context(), "1.1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("one call: %v", err)
+	}
+	<-a.sw.searches
+	err := a.sw.Latest(t.Context(), CallFilter{}, CallPlace{}, none)
+	a.sw.searches <- struct{}{}
+	a.must(err)
+}

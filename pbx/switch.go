@@ -38,6 +38,7 @@ type Switch struct {
 	snaps     chan answer
 	barred    func(context.Context, string) (bool, error) // nil bars none
 	secrets   chan struct{}                               // who looks a password up
+	searches  chan struct{}                               // who reads many ended calls
 	roomsTurn chan struct{}                               // held by who changes what of conferences is in the dialplan
 
 	mu       sync.RWMutex // guards all below; held for writing only by Run and for moments
@@ -87,8 +88,8 @@ func New(ctx context.Context, o Options) (*Switch, error) {
 		client: o.Client, store: o.Store, log: o.Logger, state: newState(&rules), barred: o.Barred,
 		polled: map[string]uint64{}, keep: cmp.Or(o.Keep, 30*24*time.Hour),
 		acks: make(chan struct{}, 1), asks: make(chan struct{}, 1), snaps: make(chan answer), roomsTurn: make(chan struct{}, 1),
-		secrets: make(chan struct{}, maxSecretChecks),
-		status:  Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
+		secrets: make(chan struct{}, maxSecretChecks), searches: make(chan struct{}, maxSearches),
+		status: Status{Since: time.Now(), Reason: "asterisk was not reached yet"},
 	}
 	s.records.path = o.CDRCSV
 	if err := errors.Join(s.state.load(ctx, o.Store.Reader()), s.records.load(ctx, o.Store.Reader())); err != nil {
