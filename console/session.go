@@ -253,10 +253,11 @@ func (a *API) logOut(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// cookie holds a token. It goes to the console of this daemon alone, from its own pages alone, and no script reads it.
+// cookie holds a token. It goes to the console of this daemon alone, from its own pages alone, and no script reads it. Without a path of its own it
+// has that of the log-in, below whatever prefix a proxy has added.
 func (a *API) cookie(r *http.Request, token string) *http.Cookie {
 	return &http.Cookie{
-		Name: cookieName, Value: token, Path: pathWeb, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: cookieName, Value: token, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"), // a proxy's word can only narrow it
 	}
 }
