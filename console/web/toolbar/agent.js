@@ -144,7 +144,9 @@ export class Agent {
     this.asked = performance.now();
     try {
       const status = await this.ask();
-      if (login === this.login && done === this.done) this.set({ status, ...this.took(status) });
+      if (login !== this.login) return;
+      const { held, asking, third, ...times } = this.took(status);
+      this.set({ status, ...times, ...(done === this.done ? { held, asking, third } : {}) });
     } catch { /* the link is watched elsewhere; without it no number is shown */ }
   }
 
