@@ -107,7 +107,7 @@ load: need-build ## the daemon beside a busy (fake) Asterisk, and a table (RATES
 receivers: need-receivers ## the receivers of docs/receivers, that in Java too: real events are pushed, forged ones refused
 	go test -count=1 -v ./lab/receivers -args -all
 
-pictures: need-test ## make the pictures of the toolbar for the documents anew
+pictures: need-test ## make the pictures of the toolbar and the console for the documents anew
 	@scripts/need.sh pictures
 	mkdir -p docs/img
 	go test -count=1 -run 'TestTheAgentsDayInABrowser$$/22' ./lab/bridge -args -pictures $(CURDIR)/docs/img

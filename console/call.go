@@ -105,7 +105,7 @@ func (a *API) call(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	story := storyOf(&found.Account, open, time.Now())
+	story := storyOf(&found.Account, open, time.Now(), a.zone)
 	if found.Recording != "" {
 		r := a.recordings.Load()
 		name := pbx.RecordingBelow(found.Recording, r.AsteriskDirectory)
@@ -144,7 +144,14 @@ func (a *API) account(c echo.Context) (call pbx.EndedCall, open bool, err error)
 	return call, open, err
 }
 
-func storyOf(a *pbx.Account, open bool, now time.Time) callStory {
+// storyOf tells times as they were on the PBX's clock, as lists of calls do.
+func storyOf(a *pbx.Account, open bool, now time.Time, zone *time.Location) callStory {
+	moment := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return t.In(zone).Truncate(time.Millisecond)
+	}
 	s := callStory{
 		ID: string(a.ID), Now: moment(now), State: callEnded, Direction: a.Direction.String(), Caller: a.Caller, Called: a.Called, DID: a.DID, Agent: string(a.Agent),
 		Queue: string(a.Queue), Start: moment(a.Start), End: moment(a.End), Duration: seconds(a.Duration), Answered: a.Answered, EndedBy: string(a.Side),

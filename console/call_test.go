@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -55,9 +56,9 @@ func (f *floor) story() (s callStory, text string) {
 	return s, text
 }
 
-// TestCall: a call while it lives, and when it has ended, as the document describes it.
+// TestCall: a call while it lives, and when it has ended, as the document describes it, on the PBX's clock.
 func TestCall(t *testing.T) {
-	f := newFloor(t, httpd.Limits{}, nil)
+	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.zone = time.FixedZone("", 345*60) })
 	doc := f.described()
 	f.comes()
 	f.answered()
@@ -77,6 +78,9 @@ func TestCall(t *testing.T) {
 		return done.State == callEnded
 	})
 	f.fits(doc, "ConsoleCall", text)
+	if strings.Count(text, `+05:45"`) != 3+2*len(done.Timeline) {
+		t.Errorf("times of another clock: %s", text)
+	}
 	var kinds []string
 	for _, sp := range done.Timeline {
 		kinds = append(kinds, sp.Kind)

@@ -75,7 +75,7 @@ type CallRow struct {
 	StateSince time.Time // of State
 	Caller     string
 	CallerName string
-	Called     string
+	Called     string    // who talks or is rung; the number that was asked for while it waits
 	Queue      QueueName // the last one that it entered
 	Recorded   bool      // a recording was begun
 	Legs       []LegRow  // the first maxLegRows
@@ -265,7 +265,32 @@ func (s *state) callRow(c *call) CallRow {
 	} else if !up.IsZero() {
 		row.State, row.StateSince = SpanUp, up
 	}
+	if row.Direction == Inbound || c.Queue != "" || c.had(SpanMenu) {
+		row.Called = c.heads(row.State, row.Called)
+	}
 	return row
+}
+
+// heads is where a call goes: whoever was rung or talked before has nothing to do with one that waits or rings elsewhere. Of several who
+// are rung at once none is where it goes.
+func (c *call) heads(now SpanKind, named string) string {
+	asked := cmp.Or(c.requested, c.first.Dialled, named)
+	switch now {
+	case SpanQueue, SpanMenu, SpanDial, SpanUp:
+		return asked
+	case SpanRing:
+		rung := ""
+		for i := range c.Spans {
+			if sp := &c.Spans[i]; sp.open() && sp.Kind == SpanRing {
+				if rung != "" {
+					return asked
+				}
+				rung = sp.Party
+			}
+		}
+		return cmp.Or(rung, asked)
+	}
+	return named
 }
 
 func (s *state) legRow(c *call, ch *channel) LegRow {

@@ -105,15 +105,15 @@ func TestBoardFollowsACall(t *testing.T) {
 		watched(t, filepath.Join(captures, version+"-ivr-queue.ami"), func(s *state) {
 			for _, c := range s.calls {
 				row := s.callRow(c)
-				if n := len(states); n == 0 || states[n-1] != string(row.State) {
-					states = append(states, string(row.State))
+				if now := string(row.State) + " " + row.Called; len(states) == 0 || states[len(states)-1] != now {
+					states = append(states, now)
 				}
 				if row.StateSince.Before(row.Since) || len(row.Legs) > maxLegRows {
 					t.Errorf("%+v", row)
 				}
 			}
 		})
-		if got := strings.Join(states, " "); got != "dial ivr queue up talk up" {
+		if got := strings.Join(states, " "); got != "dial 123456 ivr 123456 queue 123456 up 123456 talk 801 up 123456" {
 			t.Errorf("%s: %s", version, got)
 		}
 	}

@@ -43,6 +43,9 @@ export function span(seconds) {
   return n < 3600 ? `${Math.floor(n / 60)}:${two(n % 60)}` : `${Math.floor(n / 3600)}:${two(Math.floor((n % 3600) / 60))}:${two(n % 60)}`;
 }
 
+/** How long something was that is over: rounded, as in the CSV and in what is pushed. A running time is a span: its seconds are full ones. */
+export const lasted = (seconds) => span(Math.round(seconds || 0));
+
 /** A window above the page, which Escape closes. */
 export function Dialog({ title, onClose, children }) {
   const box = useRef();

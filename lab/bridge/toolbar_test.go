@@ -17,8 +17,8 @@ import (
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
-// pictures is where the day leaves pictures of the toolbar for the documents; make pictures.
-var pictures = flag.String("pictures", "", "folder for pictures of the agent toolbar")
+// pictures is where the day leaves pictures of the toolbar and of the console for the documents; make pictures.
+var pictures = flag.String("pictures", "", "folder for pictures of the agent toolbar and of the console")
 
 // crm is the customer's web application: a page about a caller, and one that embeds the toolbar.
 func crm(t *testing.T, toolbar func() string) (url string) {
@@ -98,6 +98,43 @@ func (d *desk) picture(name string) {
 	}
 }
 
+// shot leaves a picture of a page of the console.
+func (d *desk) shot(p *browser.Page, height int64, name string) {
+	d.Helper()
+	p.Prefer("light")
+	p.Size(1120, height)
+	p.Screenshot(filepath.Join(*pictures, name+".png"))
+}
+
+// wallboard leaves a picture of the wallboard while the agent talks and somebody waits in another queue, where one is wanted.
+func (d *desk) wallboard(web *browser.Browser) {
+	d.Helper()
+	if *pictures == "" {
+		return
+	}
+	waits := d.fromOutside("02155551234", "02188880003")
+	p := web.Open(d.d.URL + "/console/#/wall")
+	p.WaitText("li.call", "02155551234")
+	p.Wait(".figures .alarm")
+	d.shot(p, 820, "wallboard")
+	d.must(waits.Hangup(d.ctx))
+	p.Close()
+}
+
+// past leaves a picture of the call of a caller, where one is wanted.
+func (d *desk) past(web *browser.Browser, caller string) {
+	d.Helper()
+	if *pictures == "" {
+		return
+	}
+	p := web.Open(d.d.URL + "/console/#/history")
+	p.WaitText("tbody", caller)
+	p.Eval("[...document.querySelectorAll('tbody tr')].find(r => r.innerText.includes('"+caller+"')).querySelector('a').click()", nil)
+	p.Wait(".timeline .stretch.talk")
+	d.shot(p, 406, "call")
+	p.Close()
+}
+
 // number types a number into a form and presses one of its buttons.
 func (d *desk) number(field, number, button string) {
 	d.Helper()
@@ -151,6 +188,7 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		d.p.WaitText("#call-called", "02188880031")
 		see("talking")
 		b.hearsOf("the customer", customer, agentTone)
+		d.wallboard(web)
 
 		d.p.Click("#hold")
 		d.p.WaitText("#call-state", "On hold")
@@ -186,6 +224,7 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		b.over(own)
 		b.over(at801)
 		d.p.WaitGone("#call")
+		d.past(web, "02150000071")
 
 		d.p.Size(360, 640)
 		see("narrow")

@@ -199,8 +199,17 @@ func TestWallboard(t *testing.T) {
 		page.WaitGone("li.call")
 
 		agent.Behave(phone.Behaviour{Never: true})
-		c = b.fromOutside("02150000002", "0219900640")
+		long := "02150000002" + strings.Repeat("0", 50) // trunks bring names and numbers of any length
+		c = b.fromOutside(long, "0219900640")
 		f.queue("640", "waiting=1")
+		page.Size(360, 640)
+		page.WaitText("li.exten", long)
+		page.Until("a page that is no wider than its window", "document.documentElement.scrollWidth <= innerWidth")
+		page.Eval("document.querySelector('li.call a').click()", nil)
+		page.WaitText("h1", long)
+		page.Until("a call that is no wider than its window", "document.documentElement.scrollWidth <= innerWidth")
+		page.Eval("location.hash = '#/wall'", nil)
+		page.Size(1280, 800)
 		b.must(c.Hangup(b.ctx))
 		f.queue("640", "waiting=0 answered=1 abandoned=1 level=0.5")
 

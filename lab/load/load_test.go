@@ -1,11 +1,15 @@
 package load
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,9 +20,10 @@ import (
 )
 
 var (
-	rates = flag.String("rates", "20", "calls a second of TestLoad, one run each")
-	span  = flag.Duration("span", 5*time.Second, "how long each run of TestLoad is")
-	extra = flag.String("extra", "", "more lines of api.conf, separated by |")
+	rates  = flag.String("rates", "20", "calls a second of TestLoad, one run each")
+	span   = flag.Duration("span", 5*time.Second, "how long each run of TestLoad is")
+	boards = flag.Int("boards", 0, "wallboards that are open during TestLoad")
+	extra  = flag.String("extra", "", "more lines of api.conf, separated by |")
 )
 
 const (
@@ -105,6 +110,7 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 	srv, w := switchboard(t, extens(rate)), newWatcher(t, answer)
 	d := start(t, srv, w)
 	res := result{rate: rate, idle: resident(t, d.Pid())}
+	shown := openBoards(t, d, *boards)
 
 	before, began := cpuTime(t, d.Pid()), time.Now()
 	total := int(float64(rate) * span.Seconds())
@@ -127,6 +133,12 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 	}
 	res.behind = time.Since(ended)
 	<-weighed
+	if *boards > 0 {
+		if shown.Load() == 0 {
+			t.Error("the wallboards were told nothing")
+		}
+		t.Logf("%d wallboards, each was told %.1f kB a second", *boards, float64(shown.Load())/float64(*boards)/1000/time.Since(began).Seconds())
+	}
 	for _, tenth := range res.tenths {
 		res.peak = max(res.peak, tenth.memory)
 	}
@@ -136,6 +148,43 @@ func runLoad(t testing.TB, rate int, span time.Duration) result {
 		t.Errorf("%d of %d calls are complete, %d events out of order, %d twice; %v", n, total, w.disorder, w.twice, w.missing())
 	}
 	return res
+}
+
+// openBoards reads the feed of the wallboard so many times, and counts the bytes.
+func openBoards(t testing.TB, d *bridge.Daemon, n int) *atomic.Int64 {
+	t.Helper()
+	var bytes atomic.Int64
+	var done sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+	})
+	for range n {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.URL+"/console/api/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done.Go(func() {
+			defer func() { _ = answer.Body.Close() }()
+			buf := make([]byte, 64<<10)
+			for {
+				n, err := answer.Body.Read(buf)
+				bytes.Add(int64(n))
+				if err != nil {
+					return
+				}
+			}
+		})
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("a wallboard: %s", answer.Status)
+		}
+	}
+	return &bytes
 }
 
 // sendAll makes the calls. What is due is looked for every 2 ms; events go out one by one, as from Asterisk, and note hears of each first.

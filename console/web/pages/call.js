@@ -1,7 +1,8 @@
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { urlOf } from "../api.js";
 import { addTexts, locale, t } from "../i18n.js";
-import { Failure, span, useLoad, when } from "../ui.js";
+import { Failure, lasted, span, useLoad } from "../ui.js";
+import { clock } from "../list.js";
 import { addStyle } from "../sheet.js";
 
 addStyle(new URL("call.css", import.meta.url));
@@ -72,7 +73,7 @@ function outcome(sp) {
 }
 
 /** How long a stretch was: short ones with a tenth of a second. */
-const length = (seconds) => (seconds < 10 ? `${seconds.toLocaleString(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 })} s` : span(seconds));
+const length = (seconds) => (seconds < 10 ? `${seconds.toLocaleString(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 })} s` : lasted(seconds));
 
 /** The parties of a timeline in the order of their coming, each with its stretches. Those of one channel are one party. */
 export function lanes(timeline) {
@@ -128,12 +129,11 @@ const Wide = ({ label, children }) => html`<div class="scroll" tabindex="0" role
 
 function Story({ call }) {
   const { from } = extent(call);
-  const time = (iso) => new Date(iso).toLocaleTimeString(locale());
   return html`<${Wide} label=${t("call.table")}><table><caption>${t("call.table")}</caption>
     <thead><tr>${["what", "who", "where", "outcome", "from"].map((k) => html`<th scope="col" key=${k}>${t(`call.${k}`)}</th>`)}
       <th scope="col" class="number">${t("call.after")}</th><th scope="col" class="number">${t("call.length")}</th></tr></thead>
     <tbody>${call.timeline.map((sp, i) => html`<tr key=${i}><td>${t(`kind.${sp.kind}`)}</td><td>${sp.party || ""}</td><td>${place(sp)}</td><td>${outcome(sp)}</td>
-      <td>${time(sp.start)}</td><td class="number">${length((Date.parse(sp.start) - from) / 1000)}</td>
+      <td>${clock(sp.start).slice(11)}</td><td class="number">${length((Date.parse(sp.start) - from) / 1000)}</td>
       <td class="number">${moments.has(sp.kind) ? "" : length(sp.seconds)}${sp.end ? "" : ` ${t("call.lasts")}`}</td></tr>`)}</tbody></table><//>`;
 }
 
@@ -144,7 +144,7 @@ function Shares({ call }) {
     <thead><tr><th scope="col">${t("call.extension")}</th><th scope="col">${t("call.queue")}</th><th scope="col" class="number">${t("call.rings")}</th>
       ${lengths.map((k) => html`<th scope="col" class="number" key=${k}>${t(`call.${k}`)}</th>`)}</tr></thead>
     <tbody>${call.agents.map((a) => html`<tr key=${a.extension}><th scope="row">${a.extension}</th><td>${a.queue ?? ""}</td><td class="number">${a.rings}</td>
-      ${lengths.map((k) => html`<td class="number" key=${k}>${span(a[k])}</td>`)}</tr>`)}</tbody></table><//></section>`;
+      ${lengths.map((k) => html`<td class="number" key=${k}>${lasted(a[k])}</td>`)}</tr>`)}</tbody></table><//></section>`;
 }
 
 function Player({ call }) {
@@ -166,14 +166,14 @@ function Player({ call }) {
 
 function Facts({ call }) {
   const rows = [
-    ["state", t(`call.${call.state}`)], ["direction", t(`call.${call.direction}`)], ["start", when(call.start)], ["end", when(call.end)], ["duration", span(call.duration)],
+    ["state", t(`call.${call.state}`)], ["direction", t(`call.${call.direction}`)], ["start", clock(call.start)], ["end", clock(call.end)], ["duration", lasted(call.duration)],
     ["did", call.did], ["queue", call.queue], ["agent", call.agent], ["answered", t(call.answered ? "ui.yes" : "ui.no")], ["miss", call.miss && t(`miss.${call.miss}`)],
-    ["wait", call.waiting > 0 && span(call.waiting)], ["ring", call.ring > 0 && span(call.ring)], ["talk", call.talk > 0 && span(call.talk)],
-    ["hold", call.hold > 0 && span(call.hold)], ["score", call.score], ["endedby", call.ended_by && t(`call.by.${call.ended_by}`)],
+    ["wait", call.waiting > 0 && lasted(call.waiting)], ["ring", call.ring > 0 && lasted(call.ring)], ["talk", call.talk > 0 && lasted(call.talk)],
+    ["hold", call.hold > 0 && lasted(call.hold)], ["score", call.score], ["endedby", call.ended_by && t(`call.by.${call.ended_by}`)],
     ["cause", call.cause && `${call.cause} ${call.cause_text ?? ""}`], ["remark", call.remark], ["id", call.id],
   ];
   return html`<section class="card" aria-labelledby="call-facts"><h2 id="call-facts">${t("call.facts")}</h2>
-    <dl class="facts">${rows.filter(([, v]) => v).map(([k, v]) => html`<div key=${k}><dt>${t(`call.${k}`)}</dt><dd>${v}</dd></div>`)}</dl></section>`;
+    <dl class="callfacts">${rows.filter(([, v]) => v).map(([k, v]) => html`<div key=${k}><dt>${t(`call.${k}`)}</dt><dd>${v}</dd></div>`)}</dl></section>`;
 }
 
 const soon = 2000; // ms until a call that is not over is asked for once more

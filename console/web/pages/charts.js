@@ -2,7 +2,7 @@
 
 import { html, useMemo } from "../vendor/preact-htm.js";
 import { addTexts, lang, t } from "../i18n.js";
-import { Failure, Field, span, useLoad } from "../ui.js";
+import { Failure, Field, lasted, useLoad } from "../ui.js";
 import { SearchForm, Table, clock, moment, withQuery } from "../list.js";
 import { Chart } from "../chart.js";
 
@@ -42,7 +42,7 @@ function dayAfter(date) {
 
 const th = (name, number = true) => html`<th scope="col" class=${number && "number"}>${t(`charts.${name}`)}</th>`;
 
-const Counts = ({ of }) => html`<td class="number">${of.calls}</td><td class="number">${of.answered}</td><td class="number">${of.abandoned}</td><td class="number">${span(of.talk)}</td>`;
+const Counts = ({ of }) => html`<td class="number">${of.calls}</td><td class="number">${of.answered}</td><td class="number">${of.abandoned}</td><td class="number">${lasted(of.talk)}</td>`;
 
 function Hours({ data }) {
   const { names, calls, talk } = useMemo(() => {
@@ -82,7 +82,7 @@ function Agents({ data }) {
       ${data.agents.length > drawn && html`<p class="quiet">${t("charts.some", { n: drawn })}</p>`}
       <${Table} caption=${t("charts.agents")}><thead><tr>${th("agent", false)}${th("calls")}${th("answered")}${th("missed")}${th("talk")}${th("hold")}${th("afterwork")}</tr></thead>
         <tbody>${data.agents.map((a) => html`<tr key=${a.extension}><th scope="row">${a.extension}</th><td class="number">${a.calls}</td><td class="number">${a.answered}</td>
-          <td class="number">${a.missed}</td><td class="number">${span(a.talk)}</td><td class="number">${span(a.hold)}</td><td class="number">${span(a.afterwork)}</td></tr>`)}</tbody><//>
+          <td class="number">${a.missed}</td><td class="number">${lasted(a.talk)}</td><td class="number">${lasted(a.hold)}</td><td class="number">${lasted(a.afterwork)}</td></tr>`)}</tbody><//>
       ${data.more_agents && html`<p class="notice warn">${t("charts.more")}</p>`}</section>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, may, send } from "../api.js";
-import { addTexts, t } from "../i18n.js";
+import { addTexts, locale, t } from "../i18n.js";
 import { Failure, Field, span, useLoad, when } from "../ui.js";
 import { Choice, Confirm, ListEnd, SearchForm, Table, useList, withQuery } from "../list.js";
 
@@ -71,7 +71,7 @@ function useStatus() {
 function Receiver({ of, onTest, busy }) {
   const { receiver: r, total } = of;
   return html`<tr><th scope="row">${of.name}</th>
-    <td><${State} of=${of.configured ? r.state : "unconfigured"} prefix="out" /></td><td>${when(r.since)}</td>
+    <td><${State} of=${of.configured ? r.state : "unconfigured"} prefix="out" /></td><td class="when">${when(r.since)}</td>
     <td class="number">${total.pending}</td><td class="number">${of.oldest_pending && span(of.oldest_pending_seconds)}</td>
     <td class="number">${r.failures}</td><td>${r.last_error}${r.next_probe && html` <small>${t("out.probe", { at: when(r.next_probe) })}</small>`}</td>
     <td class="number">${total.dead}</td><td class="number">${total.delivered}</td>
@@ -103,7 +103,7 @@ function Receivers({ status, tell }) {
       <${Table} caption=${t("out.receivers")}><thead><tr>${th("receiver")}${th("state")}${th("since")}${th("pending", true)}${th("oldest", true)}${th("failures", true)}${th("last")}
         ${th("dead", true)}${th("delivered", true)}${th("action")}</tr></thead>
         <tbody>${data.receivers.map((r) => html`<${Receiver} key=${r.name} of=${r} busy=${busy} onTest=${test} />`)}</tbody><//>
-      <p class="quiet">${t("out.asOf", { at: asOf.toLocaleTimeString() })}. ${t("out.file", { used: mib(data.file_bytes), all: mib(data.file_bytes_max) })}</p></div>`}`;
+      <p class="quiet">${t("out.asOf", { at: asOf.toLocaleTimeString(locale()) })}. ${t("out.file", { used: mib(data.file_bytes), all: mib(data.file_bytes_max) })}</p></div>`}`;
 }
 
 function Filter({ query, receivers, reload }) {
@@ -145,12 +145,13 @@ function Events({ query, receivers, tell, onChange }) {
     ${list.rows.length > 0 && html`<${Table} caption=${t("out.events")}>
       <thead><tr><th scope="col"><span class="sr">${t("out.choose.head")}</span>
           <input type="checkbox" checked=${all} aria-label=${t("out.chooseAll")} onChange=${() => choose(new Map(all ? [] : list.rows.map((e) => [keyOf(e), e])))} /></th>
-        ${th("at")}${th("event")}${th("id")}${th("receiver")}${th("call")}${th("state")}${th("attempts", true)}${th("error")}</tr></thead>
+        ${th("at")}${th("event")}${th("state")}${th("attempts", true)}${th("id")}${th("call")}${th("receiver")}${th("error")}</tr></thead>
       <tbody>${list.rows.map((e) => html`<tr key=${e.seq}>
         <td><input type="checkbox" checked=${chosen.has(keyOf(e))} aria-label=${t("out.choose", { id: e.id })} onChange=${() => flip(e)} /></td>
         <td class="when">${when(e.at)}</td><td>${e.event}</td>
+        <td><${State} of=${e.state} prefix="state" /></td><td class="number">${e.attempts}</td>
         <td><a href=${`#/${withQuery(`delivery/${encodeURIComponent(e.id)}`, { receiver: e.receiver })}`} aria-label=${t("out.open", { id: e.id })}>${e.id.slice(0, 16)}</a></td>
-        <td>${e.receiver}</td><td>${e.call}</td><td><${State} of=${e.state} prefix="state" /></td><td class="number">${e.attempts}</td><td>${e.last_error}</td></tr>`)}</tbody><//>`}
+        <td>${e.call}</td><td>${e.receiver}</td><td>${e.last_error}</td></tr>`)}</tbody><//>`}
     <${ListEnd} list=${list} />
     ${asking && html`<${Confirm} title=${asking.title} text=${t("out.sure")} action=${t("out.replay")} act=${replay} onClose=${() => ask(null)} />`}`;
 }

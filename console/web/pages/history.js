@@ -3,7 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { urlOf } from "../api.js";
 import { addTexts, t } from "../i18n.js";
-import { Field, span } from "../ui.js";
+import { Field, lasted } from "../ui.js";
 import { Choice, ListEnd, SearchForm, Table, clock, moment, useList, withQuery } from "../list.js";
 
 export const title = "page.history";
@@ -60,7 +60,7 @@ const Row = ({ call }) => html`<tr>
   <td>${t(`direction.${call.direction}`)}</td>
   <td><${Party} number=${call.caller} name=${call.caller_name} /></td><td><${Party} number=${call.called} name=${call.called_name} /></td>
   <td>${call.queue}</td><td>${call.agent}</td><td><${Outcome} call=${call} /></td>
-  <td class="number">${call.queue && span(call.waiting)}</td><td class="number">${call.answered && span(call.talk)}</td><td class="number">${span(call.duration)}</td>
+  <td class="number">${call.queue && lasted(call.waiting)}</td><td class="number">${call.answered && lasted(call.talk)}</td><td class="number">${lasted(call.duration)}</td>
   <td>${call.recording ? t("ui.yes") : ""}</td></tr>`;
 
 export default function History({ query }) {

@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { urlOf } from "../api.js";
 import { addTexts, t } from "../i18n.js";
-import { span } from "../ui.js";
+import { lasted } from "../ui.js";
 import { ListEnd, Table, clock, useList } from "../list.js";
 import { CallForm, Party, asked } from "./history.js";
 
@@ -34,7 +34,7 @@ function Row({ call }) {
       <td class="when"><a href=${`#/call/${encodeURIComponent(call.id)}`} aria-label=${t("calls.open", { start: clock(call.start) })}>${clock(call.start)}</a></td>
       <td>${t(`direction.${call.direction}`)}</td>
       <td><${Party} number=${call.caller} name=${call.caller_name} /></td><td><${Party} number=${call.called} name=${call.called_name} /></td>
-      <td>${call.queue}</td><td>${call.agent}</td><td class="number">${span(call.talk)}</td>
+      <td>${call.queue}</td><td>${call.agent}</td><td class="number">${lasted(call.talk)}</td>
       <td><button type="button" aria-expanded=${open} aria-label=${open ? undefined : t("rec.playOf", { start: clock(call.start) })} onClick=${() => toggle(!open)}>
         ${t(open ? "rec.hide" : "rec.play")}</button></td></tr>
     ${open && html`<tr><td colspan="8"><${Player} call=${call} /></td></tr>`}`;

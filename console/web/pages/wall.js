@@ -17,9 +17,9 @@ addTexts({
     "wall.lack": "Something is missing: {reason}", "wall.asof": "as of {time}",
     "wall.queues": "Queues", "wall.extensions": "Extensions", "wall.calls": "Calls", "wall.receivers": "Receivers of events",
     "wall.noqueues": "There is no queue.", "wall.nocalls": "Nobody is talking.", "wall.noextensions": "No extension fits.",
-    "wall.waiting": "waiting", "wall.oldest": "longest wait", "wall.level": "within {n} s", "wall.answered": "answered today", "wall.abandoned": "abandoned today",
+    "wall.waiting": "waiting", "wall.oldest": "longest wait", "wall.level": "answered in {n} s", "wall.answered": "answered today", "wall.abandoned": "abandoned today",
     "wall.agents": "Agents", "wall.noagents": "nobody signed in",
-    "agent.ready": "ready", "agent.busy": "busy", "agent.acw": "after-call work", "agent.unready": "break", "agent.login": "signed in", "agent.away": "phone away",
+    "agent.ready": "ready", "agent.busy": "busy", "agent.acw": "after-call work", "agent.unready": "break", "agent.login": "signed in", "agent.away": "not reachable",
     "agent.logout": "signed out",
     "exten.idle": "free", "exten.inuse": "in a call", "exten.busy": "busy", "exten.ringing": "rings", "exten.hold": "on hold", "exten.unavailable": "not reachable",
     "wall.search": "Search number, name, queue", "wall.show": "Show", "wall.all": "all", "wall.agentsonly": "agents", "wall.count": "{n} of {all}",
@@ -39,7 +39,7 @@ addTexts({
     "wall.noqueues": "没有队列。", "wall.nocalls": "当前没有通话。", "wall.noextensions": "没有符合条件的分机。",
     "wall.waiting": "排队", "wall.oldest": "最长等待", "wall.level": "{n} 秒接通率", "wall.answered": "今日接听", "wall.abandoned": "今日放弃",
     "wall.agents": "坐席", "wall.noagents": "无人签入",
-    "agent.ready": "空闲", "agent.busy": "通话", "agent.acw": "话后", "agent.unready": "示忙", "agent.login": "已签入", "agent.away": "话机离线",
+    "agent.ready": "示闲", "agent.busy": "通话", "agent.acw": "话后", "agent.unready": "示忙", "agent.login": "已签入", "agent.away": "不可用",
     "agent.logout": "已签出",
     "exten.idle": "空闲", "exten.inuse": "通话中", "exten.busy": "忙", "exten.ringing": "振铃", "exten.hold": "保持", "exten.unavailable": "不可用",
     "wall.search": "搜索号码、姓名、队列", "wall.show": "显示", "wall.all": "全部", "wall.agentsonly": "坐席", "wall.count": "{n} / {all}",
@@ -91,12 +91,15 @@ const extenTone = { idle: "good", inuse: "warn", busy: "warn", ringing: "warn", 
 /** A sign for those who see it, a word for those who hear it. */
 const Arrow = ({ sign, word }) => html`<span aria-hidden="true">${sign}</span><span class="sr">${word}</span>`;
 
+/** What an agent is to a queue: one who is ready without a phone is not. */
+const does = (row) => (row.agent === "ready" && row.state === "unavailable" ? "away" : row.agent);
+
 function Exten({ row, stop }) {
   return html`<li class="exten">
     <span class="number">${row.id}</span>${row.name && html` <span class="name">${row.name}</span>`}
-    <span class=${`tag ${extenTone[row.state] ?? ""}`}>${t(`exten.${row.state}`)}${row.since && row.state !== "idle" && row.state !== "unavailable"
+    <span class=${`tag ${does(row) === "away" ? agentTone.away : extenTone[row.state] ?? ""}`}>${t(`exten.${row.state}`)}${row.since && row.state !== "idle" && row.state !== "unavailable"
       && html` <${Running} since=${row.since} stop=${stop} />`}</span>
-    ${row.agent && row.agent !== "logout" && html`<span class=${`tag ${agentTone[row.agent] ?? ""}`}>${t(`agent.${row.agent}`)}${row.reason ? ` (${row.reason})` : ""}${row.agent_since
+    ${row.agent && row.agent !== "logout" && does(row) !== "away" && html`<span class=${`tag ${agentTone[row.agent] ?? ""}`}>${t(`agent.${row.agent}`)}${row.reason ? ` (${row.reason})` : ""}${row.agent_since
       && html` <${Running} since=${row.agent_since} stop=${stop} />`}</span>`}
     ${row.call && html`<a href=${`#/call/${encodeURIComponent(row.call)}`}><${Arrow} sign=${row.outbound ? "→" : "←"} word=${t(row.outbound ? "wall.callsout" : "wall.calledby")} />${" "}
       ${row.party || t("wall.withheld")}</a>`}

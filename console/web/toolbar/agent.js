@@ -1,6 +1,6 @@
 // The agent as the page knows him: the socket of the daemon, kept up, and what it has told. Views are told of each change.
 
-const link = { tick: 500, quiet: 900, lost: 2200, deep: 5, again: 3000 }; // milliseconds; each so-manieth look asks for Asterisk, too
+const link = { tick: 500, quiet: 900, lost: 2200, deep: 5, again: 3000, besides: 2000 }; // milliseconds; each so-manieth look asks for Asterisk, too
 const kept = "dialbridge.toolbar";
 const times = { again: 500, againMost: 5000, open: 5000, heartbeat: 5000, pong: 4000 };
 const nobody = { agent: null, call: null, callers: [], held: false, asking: "", third: "", listening: "", afterCallEnds: 0, talkingSince: 0, popUrl: "", blocked: false };
@@ -43,6 +43,10 @@ export class Agent {
     this.looks = 0;
     this.looking = false;
     this.popped = "";
+    this.done = 0; // commands that have begun or ended: an answer from before one of them is old
+    this.asked = 0;
+    this.others = new BroadcastChannel(kept); // other tabs of this browser, which may be of the same agent
+    this.others.onmessage = ({ data }) => { if (this.state.call && data === this.state.extension) this.refresh(); };
     this.queues = new Map(); // of callers, by the id of their channel
     setInterval(() => this.look(), link.tick);
     document.addEventListener("visibilitychange", () => this.look());
@@ -136,16 +140,21 @@ export class Agent {
 
   /** Asks for what a state needs besides, as soon as it is told. */
   async refresh() {
-    const login = this.login;
+    const { login, done } = this;
+    this.asked = performance.now();
     try {
       const status = await this.ask();
-      if (login === this.login) this.set({ status, ...this.took(status) });
+      if (login !== this.login) return;
+      const { held, asking, third, ...times } = this.took(status);
+      this.set({ status, ...times, ...(done === this.done ? { held, asking, third } : {}) });
     } catch { /* the link is watched elsewhere; without it no number is shown */ }
   }
 
   took(status) {
     const now = performance.now();
     return {
+      held: status.held, third: status.third[0] || "",
+      asking: status.asks ? this.state.asking.replace("…", "") || status.asking || "…" : "", // … until it is known who
       afterCallEnds: status.after_call_ms > 0 ? now + status.after_call_ms : 0,
       talkingSince: status.talking_ms > 0 ? now - status.talking_ms : 0,
     };
@@ -155,9 +164,11 @@ export class Agent {
   async command(send, fine = []) {
     if (!this.ola) return false;
     this.pending++;
+    this.done++;
     this.set({ error: null });
     try {
       await send();
+      this.others.postMessage(this.state.extension);
       return true;
     } catch (error) {
       if (fine.includes(error.code)) return true;
@@ -166,6 +177,7 @@ export class Agent {
       return false;
     } finally {
       this.pending--;
+      this.done++;
     }
   }
 
@@ -181,7 +193,15 @@ export class Agent {
   async unhold() { return (await this.command(() => this.ola.unhold())) && this.now({ held: false }); }
 
   async consult(number) { return (await this.command(() => this.ola.consult(number))) && this.now({ asking: number }); }
-  complete() { return this.hangup(); } // the two who are left are connected
+
+  /** Connects the two others: to hang up does that, but with nobody to connect it would hang up on the caller. */
+  async complete() {
+    await this.refresh();
+    if (this.state.asking) return this.hangup();
+    this.set({ error: Object.assign(new Error("nobody is asked any more"), { code: 409 }) });
+    return false;
+  }
+
   async cancel() { return (await this.command(() => this.ola.unconsult())) && this.now({ asking: "" }); }
 
   async three(number) { return (await this.command(() => this.ola.three_way(number))) && this.now({ third: number }); }
@@ -198,7 +218,9 @@ export class Agent {
 
   hear() {
     this.heard = performance.now();
-    if (this.state.link === "lost") this.set({ link: "up" });
+    if (this.state.link !== "lost") return;
+    this.set({ link: "up" });
+    if (this.state.call) this.refresh();
   }
 
   /** Looks whether the server still answers: a dead link tells nothing by itself. */
@@ -208,6 +230,8 @@ export class Agent {
     if (!this.ola.connected || quiet > link.lost) {
       if (this.state.link !== "lost") this.set({ link: "lost" });
     }
+    const { call, held, asking, third } = this.state; // what the socket does not tell the end of
+    if (call && call.answered && (held !== false || asking || third) && this.pending === 0 && performance.now() - this.asked > link.besides) this.refresh();
     if (this.looking || quiet < link.quiet || !this.ola.connected) return;
     this.looking = true;
     this.inquire().finally(() => { this.looking = false; });

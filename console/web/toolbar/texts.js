@@ -48,6 +48,7 @@ addTexts({
     "error.no answer, the outcome is unknown, do not repeat blindly": "没有应答，结果未知，请勿盲目重试",
     "error.the connection is lost, the outcome is unknown, do not repeat blindly": "连接已断开，结果未知，请勿盲目重试",
     "error.not connected, nothing was sent": "未连接，操作未发送", "error.the server does not answer": "服务没有响应",
+    "error.nobody is asked any more": "咨询已结束，没有可转接的对象",
   },
 });
 
