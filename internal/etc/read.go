@@ -3,11 +3,13 @@ package etc
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // maxDepth is how deep files may include each other: Asterisk's own bound.
@@ -58,8 +60,31 @@ func Read(dir, name string) (*Tree, error) {
 	return t, nil
 }
 
+// maxSize bounds a file of Asterisk: who may write in its folder could have this program, which root runs, read a device for ever.
+const maxSize = 64 << 20
+
+// ErrOdd says that what is included is no file to be read: a pipe, a device, a folder, or one of more than 64 MiB.
+var ErrOdd = errors.New("is no file that can be read in full")
+
+// readText reads a whole file, and never waits for who would write into a pipe.
+func readText(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSize {
+		return nil, fmt.Errorf("%s %w", path, ErrOdd)
+	}
+	return io.ReadAll(io.LimitReader(f, maxSize))
+}
+
 func (t *Tree) read(path string, depth int) error {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
 		return err
 	}
@@ -146,7 +171,7 @@ func (t *Tree) directive(path, line string, depth int) error {
 		return fmt.Errorf("%s: #include %s: %w", path, pattern, err)
 	}
 	for _, m := range matches {
-		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOdd) {
 			return err
 		}
 	}
