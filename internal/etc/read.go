@@ -15,7 +15,8 @@ import (
 // maxDepth is how deep files may include each other: Asterisk's own bound.
 const maxDepth = 10
 
-// Section is the head of a section where Asterisk reads it: [Name]. A [Name](+) adds to an earlier one and is none.
+// Section is the head of a section where Asterisk reads it: [Name]. A [Name](+) adds to an earlier one and is none. Asterisk does not
+// tell upper from lower case in a name.
 type Section struct {
 	Name string
 	File string // its whole path
@@ -138,10 +139,26 @@ func (t *Tree) uncomment(line string) string {
 func (t *Tree) open(path string, number int, line string) {
 	name, options, _ := strings.Cut(line[1:], "]")
 	t.section = strings.TrimSpace(name)
+	for _, option := range strings.Split(strings.Trim(strings.TrimSpace(options), "()"), ",") {
+		t.inherit(strings.TrimSpace(option))
+	}
 	if strings.Contains(options, "+") && t.Has(t.section) {
 		return
 	}
 	t.Sections = append(t.Sections, Section{Name: t.section, File: path, Line: number})
+}
+
+// inherit gives the open section what its template has so far, as Asterisk does.
+func (t *Tree) inherit(template string) {
+	if template == "" || template == "!" || template == "+" || strings.EqualFold(template, t.section) {
+		return
+	}
+	for _, e := range slices.Clone(t.Entries) {
+		if strings.EqualFold(e.Section, template) {
+			e.Section = t.section
+			t.Entries = append(t.Entries, e)
+		}
+	}
 }
 
 func (t *Tree) directive(path, line string, depth int) error {
@@ -193,7 +210,7 @@ func (t *Tree) Has(section string) bool {
 
 // Find returns the head of a section.
 func (t *Tree) Find(section string) (Section, bool) {
-	i := slices.IndexFunc(t.Sections, func(s Section) bool { return s.Name == section })
+	i := slices.IndexFunc(t.Sections, func(s Section) bool { return strings.EqualFold(s.Name, section) })
 	if i < 0 {
 		return Section{}, false
 	}
@@ -204,7 +221,7 @@ func (t *Tree) Find(section string) (Section, bool) {
 // reading of its settings.
 func (t *Tree) Value(section, name string) string {
 	for _, e := range slices.Backward(t.Entries) {
-		if e.Section == section && strings.EqualFold(e.Name, name) {
+		if strings.EqualFold(e.Section, section) && strings.EqualFold(e.Name, name) {
 			return e.Value
 		}
 	}

@@ -57,6 +57,7 @@ func (m *machine) firstEvent() {
 	m.call()
 	record := m.until(r, "the record of a call", kind("cc_cdr"))
 	m.Logf("Asterisk %s: the record of the first call came %s after the installation was begun", m.Version, time.Since(begun).Round(time.Second))
+	m.run("dialbridge check") // beside the daemon: the port is its own
 	if record.Header.Get("webhook-signature") == "" {
 		m.Error("the record is not signed")
 	}
@@ -111,6 +112,7 @@ func (m *machine) sandbox() {
 	m.tells("systemctl is-active dialbridge; systemctl show --property=NRestarts --value dialbridge", "active\n0")
 	m.tells("stat -c %U /proc/$(systemctl show --property=MainPID --value dialbridge)", "dialbridge")
 	m.overTLS(cert)
+	m.run(`test "$(dialbridge token)" = "$(printf %s "another-key$(date +%F)" | md5sum | cut -d' ' -f1)"`) // that of the unit's secret
 	m.tells("runuser -u dialbridge -- cat /etc/default/dialbridge /root/api.conf 2>/dev/null || echo closed", "closed")
 	m.run("systemctl reload dialbridge")
 	if log := m.run("journalctl --no-pager --output=cat --unit=dialbridge --priority=info"); !strings.Contains(log, "configuration was reloaded") {
