@@ -321,11 +321,11 @@ func (f *fixer) edit(part, path, like string, shown []string, edited func(string
 // asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it, else Asterisk refuses the file that
 // includes it: where the other one is root's and open to everybody, that group is found by the process, or by its usual name.
 func asteriskOwner(main string) (etc.Owner, error) {
-	real, err := filepath.EvalSymlinks(main)
+	file, err := filepath.EvalSymlinks(main)
 	if err != nil {
 		return etc.Owner{}, err
 	}
-	o, err := etc.OwnerOf(real)
+	o, err := etc.OwnerOf(file)
 	if err != nil || o.GID != 0 || o.Mode&0o004 == 0 {
 		return o, err
 	}

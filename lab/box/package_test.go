@@ -27,6 +27,7 @@ func TestPackage(t *testing.T) {
 			m.watchdog()
 			m.again()
 			m.goes(before)
+			m.stranger()
 			m.agreed()
 		})
 	}
@@ -181,6 +182,14 @@ func (m *machine) files() []string {
 	return strings.Split(m.run(`find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log `+
 		`-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/asterisk -o -path /var/spool/asterisk `+
 		`-o -path '/etc/*-' -o -path /var/tmp \) -prune -o -print | sort`), "\n")
+}
+
+// stranger installs where somebody has made the user, without a group of its name. Such a user is not removed.
+func (m *machine) stranger() {
+	m.Helper()
+	m.run("useradd --no-user-group dialbridge && dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("stat -c '%U:%G %a' /etc/dialbridge/api.conf /var/lib/dialbridge", "root:dialbridge 640\ndialbridge:dialbridge 750")
+	m.run("runuser -u dialbridge -- cat /etc/dialbridge/api.conf && dpkg --purge dialbridge && userdel dialbridge")
 }
 
 // agreed installs where it was agreed to set up Asterisk.
