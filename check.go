@@ -103,8 +103,7 @@ func (c *checkup) groups() []group {
 // line by line.
 func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.Config, error)) error {
 	if o.file == defaultConfig {
-		p.environ = withUnitEnvironment(p.environ, unitEnvironment)
-		load = func() (*conf.Config, error) { return p.load(o.file) }
+		p.environ = withUnitEnvironment(p.environ, unitEnvironment) // --fix asks what beats the file
 	}
 	cfg, err := load()
 	if err != nil {
@@ -154,7 +153,8 @@ func (p program) check(ctx context.Context, o checkOptions, load func() (*conf.C
 // unitEnvironment is the file of the unit that may hold secrets, in the form of systemd.exec(5).
 const unitEnvironment = "/etc/default/dialbridge"
 
-// withUnitEnvironment puts what the daemon gets from the file before the environment of the check, which beats it.
+// withUnitEnvironment puts what the daemon gets from the file before the environment of the command, which beats it: root's commands
+// are to see the daemon's key and database.
 func withUnitEnvironment(environ []string, file string) []string {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -48,13 +48,20 @@ func (c *checkup) database(ctx context.Context) {
 	c.opened(ctx, path, mend)
 }
 
+// damagedMend is run as root, who can read secrets that the daemon is handed by its unit; the files become the daemon's.
+var damagedMend = []string{
+	"systemctl stop dialbridge",
+	"dialbridge serve --recover     # keeps the damaged file aside and saves what can be read; end it with Ctrl-C",
+	"systemctl start dialbridge",
+}
+
 // opened looks into a database that is there, beside the daemon that may have it open.
 func (c *checkup) opened(ctx context.Context, path string, mend []string) {
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, MaxSize: c.cfg.Store.MaxSize, Tool: true, Logger: log})
 	if err != nil {
-		if damaged := (*sqlite.DamagedError)(nil); errors.As(err, &damaged) {
-			mend = []string{"systemctl stop dialbridge", "dialbridge serve --recover     # keeps the damaged file aside and saves what can be read; end it with Ctrl-C", "systemctl start dialbridge"}
+		if sqlite.Damaged(err) {
+			mend = damagedMend
 		}
 		c.bad("database", err.Error(), mend...)
 		return
@@ -68,12 +75,15 @@ func (c *checkup) opened(ctx context.Context, path string, mend []string) {
 		_, version = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Keep: c.cfg.Store.Keep, Logger: log})
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
+		if sqlite.Damaged(err) {
+			mend = damagedMend
+		}
 		c.bad("database", err.Error(), mend...)
 		return
 	}
 	switch {
 	case found.Fault != "":
-		c.bad("database", path+" is damaged: "+found.Fault, "systemctl stop dialbridge", "dialbridge serve --recover", "systemctl start dialbridge")
+		c.bad("database", path+" is damaged: "+found.Fault, damagedMend...)
 	case version != nil && sqlite.Holder(path) == 0:
 		c.note("database", version.Error(), "start the daemon of this version, which brings the file up to date: systemctl restart dialbridge")
 	case version != nil:

@@ -49,6 +49,7 @@ type fixer struct {
 	say     io.Writer // for people
 	in      *bufio.Reader
 	changes []change // of Asterisk's files
+	due     []string // commands of Asterisk's console for what an earlier run has written, perhaps without telling Asterisk
 	pairs   []pair
 	written []writtenFile
 }
@@ -76,6 +77,9 @@ func (f *fixer) run(ctx context.Context) error {
 	}
 	if len(f.changes)+len(f.pairs) == 0 {
 		_, _ = fmt.Fprintln(f.say, "fix    there is nothing to write")
+		if len(f.due) > 0 && f.deaf(ctx) {
+			f.tell(ctx, append(f.due, "module reload http", "module reload cdr_manager.so"))
+		}
 		return nil
 	}
 	if !f.o.yes && !terminal(f.program.in) {
@@ -93,7 +97,7 @@ func (f *fixer) run(ctx context.Context) error {
 	if err := f.write(agreed); err != nil {
 		return asRoot(err)
 	}
-	f.reload(ctx, agreed)
+	f.tell(ctx, f.commands(agreed))
 	daemon := sqlite.Holder(f.cfg.Store.Path)
 	if slices.ContainsFunc(agreed, func(c change) bool { return c.path == f.o.file }) && daemon != 0 {
 		f.left("the daemon that runs (process %d) has the old api.conf: systemctl restart dialbridge", daemon)
@@ -210,11 +214,14 @@ func (f *fixer) write(agreed []change) error {
 				return fmt.Errorf("%s was not changed, a copy of it cannot be kept: %w", c.path, err)
 			}
 			done.Backup = backup
-		} else if err := makeFolder(filepath.Dir(c.path), c.owner); err != nil {
+		} else if err := etc.MakeDir(filepath.Dir(c.path), c.owner); err != nil {
 			return err
 		}
 		if err := etc.Replace(c.path, c.text, c.owner); err != nil {
 			return fmt.Errorf("%s was not written: %w", c.path, err)
+		}
+		if err := f.closed(c, done.Backup); err != nil {
+			return fmt.Errorf("%s can be read by others, as the old file was: %w", done.Backup, err)
 		}
 		f.written = append(f.written, done)
 		text := "wrote  " + c.path
@@ -226,17 +233,39 @@ func (f *fixer) write(agreed []change) error {
 	return nil
 }
 
-// reload makes Asterisk read what was written. Where it does not run there is nothing to do: it reads it at its start.
-func (f *fixer) reload(ctx context.Context, agreed []change) {
-	var commands []string
+// closed takes the rights from a copy that the new file does not give: it has the same secrets.
+func (f *fixer) closed(c change, backup string) error {
+	if backup == "" {
+		return nil
+	}
+	return etc.Restrict(backup, c.owner.Mode)
+}
+
+// commands are those after which it counts what was written. A secret that is only now put into api.conf may be one of a run that was
+// cut short before it told Asterisk.
+func (f *fixer) commands(agreed []change) (list []string) {
 	for _, c := range agreed {
-		for _, command := range c.reload {
-			if !slices.Contains(commands, command) {
-				commands = append(commands, command)
-			}
+		list = append(list, c.reload...)
+		if c.path == f.o.file {
+			list = append(list, f.due...)
 		}
 	}
-	for _, command := range commands {
+	return list
+}
+
+// deaf reports that Asterisk does not let us in, though there is nothing to write: it may not have been told.
+func (f *fixer) deaf(ctx context.Context) bool {
+	try := &checkup{o: f.o, cfg: f.cfg}
+	try.asterisk(ctx)
+	return slices.ContainsFunc(try.found, func(found finding) bool { return found.Name == "ami" && found.Status == "fail" })
+}
+
+// tell makes Asterisk read what was written. Where it does not run there is nothing to do: it reads it at its start.
+func (f *fixer) tell(ctx context.Context, commands []string) {
+	for i, command := range commands {
+		if slices.Contains(commands[:i], command) {
+			continue
+		}
 		out, err := f.console(ctx, command)
 		if err != nil {
 			f.left("asterisk was not told (%s): %v; what was written counts when it has started again", command, err)

@@ -138,6 +138,12 @@ func (f *fixer) near(key, address string) (from string, ok bool) {
 
 // ours tells whether a file may be written: it is not there, or was made here. It returns the secret in it.
 func (f *fixer) ours(path, key string) (mine bool, secret string, err error) {
+	for _, p := range []string{filepath.Dir(path), path} {
+		if _, err := etc.OwnerOf(p); errors.Is(err, etc.ErrLink) {
+			f.left("%v: add the lines that check prints by hand", err)
+			return false, "", nil
+		}
+	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, "", nil
@@ -202,7 +208,7 @@ func (f *fixer) writable(main string, t *etc.Tree, name string) bool {
 func (f *fixer) managerGeneral(t *etc.Tree, own string) (lines []string) {
 	set := func(name string) (value string, byUs bool) {
 		for _, e := range t.Entries {
-			if e.Section == "general" && strings.EqualFold(e.Name, name) {
+			if strings.EqualFold(e.Section, "general") && strings.EqualFold(e.Name, name) {
 				value, byUs = e.Value, e.File == own
 			}
 		}
@@ -248,7 +254,7 @@ func managerText(name, secret string, general []string, from string) string {
 func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload ...string) (ok bool, err error) {
 	main, line := t.Files[0], `#tryinclude "`+name+`"`
 	i, reached := t.Including(name)
-	if reached && strings.Contains(text, "(+)") && !slices.Contains(i.Opened, "general") {
+	if reached && strings.Contains(text, "(+)") && !slices.ContainsFunc(i.Opened, func(name string) bool { return strings.EqualFold(name, "general") }) {
 		f.left("%s includes %s before its section [general]: move the line down", i.File, i.Pattern)
 		return false, nil
 	}
@@ -264,6 +270,8 @@ func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload .
 	before := len(f.changes)
 	if string(c.was) != text {
 		f.changes = append(f.changes, c)
+	} else {
+		f.due = append(f.due, reload...)
 	}
 	if reached {
 		return true, nil
@@ -285,6 +293,10 @@ func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload .
 // which is told.
 func (f *fixer) edit(part, path, like string, shown []string, edited func(string) string, reload ...string) (ok bool, err error) {
 	owner, err := etc.OwnerOf(path)
+	if errors.Is(err, etc.ErrLink) { // FreePBX leads some main files into its modules
+		f.left("%v: add these lines where the program that made it keeps them: %s", err, strings.Join(shown, "; "))
+		return false, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		owner, err = asteriskOwner(like)
 	}
@@ -309,7 +321,11 @@ func (f *fixer) edit(part, path, like string, shown []string, edited func(string
 // asteriskOwner is whose a new file beside another one is. Who runs Asterisk must be able to read it, else Asterisk refuses the file that
 // includes it: where the other one is root's and open to everybody, that group is found by the process, or by its usual name.
 func asteriskOwner(main string) (etc.Owner, error) {
-	o, err := etc.OwnerOf(main)
+	file, err := filepath.EvalSymlinks(main)
+	if err != nil {
+		return etc.Owner{}, err
+	}
+	o, err := etc.OwnerOf(file)
 	if err != nil || o.GID != 0 || o.Mode&0o004 == 0 {
 		return o, err
 	}
@@ -357,17 +373,4 @@ func listens(t *etc.Tree, portKey, port string, opened bool) string {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, cmp.Or(t.Value("general", portKey), port))
-}
-
-func makeFolder(dir string, o etc.Owner) error {
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		_, err = etc.OwnerOf(dir) // which refuses a link
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	mode := o.Mode | o.Mode>>2&0o111 // who may read a file of it may enter it
-	return errors.Join(os.Lchown(dir, o.UID, o.GID), os.Chmod(dir, mode))
 }

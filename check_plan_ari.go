@@ -66,7 +66,7 @@ func (f *fixer) planARI() error {
 func ariClosed(t *etc.Tree, own string) bool {
 	value := ""
 	for _, e := range t.Entries {
-		if e.Section == "general" && strings.EqualFold(e.Name, "enabled") && e.File != own {
+		if strings.EqualFold(e.Section, "general") && strings.EqualFold(e.Name, "enabled") && e.File != own {
 			value = e.Value
 		}
 	}

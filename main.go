@@ -107,7 +107,11 @@ func (p program) command() *cobra.Command {
 
 // load reads the configuration. What can be found wrong with it is found here, so that it stops the start.
 func (p program) load(file string) (*conf.Config, error) {
-	cfg, err := conf.Load(file, p.environ)
+	environ := p.environ
+	if file == defaultConfig {
+		environ = withUnitEnvironment(environ, unitEnvironment)
+	}
+	cfg, err := conf.Load(file, environ)
 	if err != nil {
 		return nil, err
 	}

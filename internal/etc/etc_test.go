@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,5 +149,20 @@ func TestReplaceKeepsOwnerAndWholeFiles(t *testing.T) {
 		if strings.Contains(e.Name(), "-new-") {
 			t.Errorf("%s is left", e.Name())
 		}
+	}
+}
+
+// TestReadDoesNotWait: who may write in Asterisk's folder could else stop root's check for ever with a pipe.
+func TestReadDoesNotWait(t *testing.T) {
+	dir := folder(t, "a.conf", "[general]\n#include \"a.d/*.conf\"\n#include \"/dev/zero\"\n[last]\n", "a.d/folder.conf/x", "", "a.d/z.conf", "[one]\n")
+	if err := syscall.Mkfifo(filepath.Join(dir, "a.d/pipe.conf"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := etc.Read(dir, "a.conf")
+	if err != nil || !tree.Has("one") || !tree.Has("last") {
+		t.Errorf("%+v, %v", tree, err)
+	}
+	if _, err := etc.Read(dir, "a.d/pipe.conf"); !errors.Is(err, etc.ErrOdd) {
+		t.Errorf("a pipe: %v", err)
 	}
 }

@@ -3,17 +3,20 @@ package etc
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // maxDepth is how deep files may include each other: Asterisk's own bound.
 const maxDepth = 10
 
-// Section is the head of a section where Asterisk reads it: [Name]. A [Name](+) adds to an earlier one and is none.
+// Section is the head of a section where Asterisk reads it: [Name]. A [Name](+) adds to an earlier one and is none. Asterisk does not
+// tell upper from lower case in a name.
 type Section struct {
 	Name string
 	File string // its whole path
@@ -58,8 +61,31 @@ func Read(dir, name string) (*Tree, error) {
 	return t, nil
 }
 
+// maxSize bounds a file of Asterisk: who may write in its folder could have this program, which root runs, read a device for ever.
+const maxSize = 64 << 20
+
+// ErrOdd says that what is included is no file to be read: a pipe, a device, a folder, or one of more than 64 MiB.
+var ErrOdd = errors.New("is no file that can be read in full")
+
+// readText reads a whole file, and never waits for who would write into a pipe.
+func readText(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSize {
+		return nil, fmt.Errorf("%s %w", path, ErrOdd)
+	}
+	return io.ReadAll(io.LimitReader(f, maxSize))
+}
+
 func (t *Tree) read(path string, depth int) error {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
 		return err
 	}
@@ -113,10 +139,26 @@ func (t *Tree) uncomment(line string) string {
 func (t *Tree) open(path string, number int, line string) {
 	name, options, _ := strings.Cut(line[1:], "]")
 	t.section = strings.TrimSpace(name)
+	for _, option := range strings.Split(strings.Trim(strings.TrimSpace(options), "()"), ",") {
+		t.inherit(strings.TrimSpace(option))
+	}
 	if strings.Contains(options, "+") && t.Has(t.section) {
 		return
 	}
 	t.Sections = append(t.Sections, Section{Name: t.section, File: path, Line: number})
+}
+
+// inherit gives the open section what its template has so far, as Asterisk does.
+func (t *Tree) inherit(template string) {
+	if template == "" || template == "!" || template == "+" || strings.EqualFold(template, t.section) {
+		return
+	}
+	for _, e := range slices.Clone(t.Entries) {
+		if strings.EqualFold(e.Section, template) {
+			e.Section = t.section
+			t.Entries = append(t.Entries, e)
+		}
+	}
 }
 
 func (t *Tree) directive(path, line string, depth int) error {
@@ -146,7 +188,7 @@ func (t *Tree) directive(path, line string, depth int) error {
 		return fmt.Errorf("%s: #include %s: %w", path, pattern, err)
 	}
 	for _, m := range matches {
-		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOdd) {
 			return err
 		}
 	}
@@ -168,7 +210,7 @@ func (t *Tree) Has(section string) bool {
 
 // Find returns the head of a section.
 func (t *Tree) Find(section string) (Section, bool) {
-	i := slices.IndexFunc(t.Sections, func(s Section) bool { return s.Name == section })
+	i := slices.IndexFunc(t.Sections, func(s Section) bool { return strings.EqualFold(s.Name, section) })
 	if i < 0 {
 		return Section{}, false
 	}
@@ -179,7 +221,7 @@ func (t *Tree) Find(section string) (Section, bool) {
 // reading of its settings.
 func (t *Tree) Value(section, name string) string {
 	for _, e := range slices.Backward(t.Entries) {
-		if e.Section == section && strings.EqualFold(e.Name, name) {
+		if strings.EqualFold(e.Section, section) && strings.EqualFold(e.Name, name) {
 			return e.Value
 		}
 	}

@@ -101,6 +101,37 @@ func Backup(path string, now time.Time) (string, error) {
 	}
 }
 
+// Restrict takes from a file the permissions that are not in mode.
+func Restrict(path string, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm()&^mode != 0 {
+		err = f.Chmod(info.Mode().Perm() & mode)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// MakeDir makes a folder that belongs to whom a file in it would, and that those can enter who can read such a file. One that is there stays
+// as it is. Who may write in the folder above could put a link in the place of the new one at any moment, which is not followed.
+func MakeDir(dir string, o Owner) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		_, err = OwnerOf(dir) // which refuses a link
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chown(o.UID, o.GID), f.Chmod(o.Mode|o.Mode>>2&0o111), f.Close())
+}
+
 // duplicate is for file systems without second names.
 func duplicate(path, to string) error {
 	o, err := OwnerOf(path)

@@ -85,6 +85,11 @@ func classify(err error) fault {
 	return faultNone
 }
 
+// Damaged reports whether an error says that the file is damaged, whoever has noticed it.
+func Damaged(err error) bool {
+	return errors.As(err, new(*DamagedError)) || errors.Is(err, ErrCorrupt) || classify(err) == faultCorrupt
+}
+
 // classifyIO finds the full disk behind an I/O error: a WAL database on a full disk fails with SQLITE_IOERR_SHMSIZE
 // (4874) and not with SQLITE_FULL.
 func classifyIO(se sqlite3.Error) fault {

@@ -48,14 +48,23 @@ func Holder(path string) int {
 	if err != nil || syscall.Stat(path+".lock", &st) != nil {
 		return 0
 	}
+	text, _ := os.ReadFile(path + ".lock") // without it the device has to be the same
+	return holder(string(list), st, strings.TrimSpace(string(text)))
+}
+
+// holder finds the process with the lock. btrfs and overlayfs tell another device by stat(2) than the kernel has in its list: there it
+// is the process that has written its id into the file.
+func holder(list string, st syscall.Stat_t, written string) int {
 	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
-	for line := range strings.Lines(string(list)) { // "1: FLOCK  ADVISORY  WRITE 710 fe:01:1311 0 EOF"
+	for line := range strings.Lines(list) { // "1: FLOCK  ADVISORY  WRITE 710 fe:01:1311 0 EOF"
 		f := strings.Fields(line)
-		if len(f) < 6 || f[1] != "FLOCK" || f[5] != file {
+		if len(f) < 6 || f[1] != "FLOCK" {
 			continue
 		}
-		pid, _ := strconv.Atoi(f[4])
-		return pid
+		if f[5] == file || f[4] == written && strings.HasSuffix(f[5], fmt.Sprintf(":%d", st.Ino)) {
+			pid, _ := strconv.Atoi(f[4])
+			return pid
+		}
 	}
 	return 0
 }

@@ -93,6 +93,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.reader = reader
 	db.restoreReserve()
+	if err := adopt(o.Path); err != nil {
+		db.log.WarnContext(ctx, "files of the database could not be given to the owner of their folder", "error", err)
+	}
 	return db, nil
 }
 

@@ -27,6 +27,7 @@ func TestPackage(t *testing.T) {
 			m.watchdog()
 			m.again()
 			m.goes(before)
+			m.stranger()
 			m.agreed()
 		})
 	}
@@ -57,6 +58,7 @@ func (m *machine) firstEvent() {
 	m.call()
 	record := m.until(r, "the record of a call", kind("cc_cdr"))
 	m.Logf("Asterisk %s: the record of the first call came %s after the installation was begun", m.Version, time.Since(begun).Round(time.Second))
+	m.run("dialbridge check") // beside the daemon: the port is its own
 	if record.Header.Get("webhook-signature") == "" {
 		m.Error("the record is not signed")
 	}
@@ -111,6 +113,7 @@ func (m *machine) sandbox() {
 	m.tells("systemctl is-active dialbridge; systemctl show --property=NRestarts --value dialbridge", "active\n0")
 	m.tells("stat -c %U /proc/$(systemctl show --property=MainPID --value dialbridge)", "dialbridge")
 	m.overTLS(cert)
+	m.run(`test "$(dialbridge token)" = "$(printf %s "another-key$(date +%F)" | md5sum | cut -d' ' -f1)"`) // that of the unit's secret
 	m.tells("runuser -u dialbridge -- cat /etc/default/dialbridge /root/api.conf 2>/dev/null || echo closed", "closed")
 	m.run("systemctl reload dialbridge")
 	if log := m.run("journalctl --no-pager --output=cat --unit=dialbridge --priority=info"); !strings.Contains(log, "configuration was reloaded") {
@@ -179,6 +182,14 @@ func (m *machine) files() []string {
 	return strings.Split(m.run(`find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log `+
 		`-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/asterisk -o -path /var/spool/asterisk `+
 		`-o -path '/etc/*-' -o -path /var/tmp \) -prune -o -print | sort`), "\n")
+}
+
+// stranger installs where somebody has made the user, without a group of its name. Such a user is not removed.
+func (m *machine) stranger() {
+	m.Helper()
+	m.run("useradd --no-user-group dialbridge && dpkg --install /root/dialbridge_*.deb </dev/null")
+	m.tells("stat -c '%U:%G %a' /etc/dialbridge/api.conf /var/lib/dialbridge", "root:dialbridge 640\ndialbridge:dialbridge 750")
+	m.run("runuser -u dialbridge -- cat /etc/dialbridge/api.conf && dpkg --purge dialbridge && userdel dialbridge")
 }
 
 // agreed installs where it was agreed to set up Asterisk.
