@@ -262,6 +262,17 @@ func TestOrderFailsBeforeItsEvents(t *testing.T) {
 	}
 }
 
+// TestRecordOvertakesRinging holds the direction of a campaign's call whose record comes before its DialBegin, as it does on a busy machine.
+func TestRecordOvertakesRinging(t *testing.T) {
+	r := newRig(t, newFake(t), filepath.Join(t.TempDir(), "a.db"))
+	for device, want := range map[string]Direction{"PJSIP/trunk": Outbound, "PJSIP/801": Internal} {
+		c := &call{errand: errand{Alone: true}, first: &channel{Channel: Channel{ID: "9.1", Name: device + "-00000001"}}}
+		if got := r.sw.state.directionOf(c); got != want {
+			t.Errorf("%s: direction %v, want %v", device, got, want)
+		}
+	}
+}
+
 func TestGapMakesTheChannelsCompared(t *testing.T) {
 	f := newFake(t)
 	f.channels = []ami.Message{row("CoreShowChannel", "PJSIP/801-00000001", "1.1", "1.1", "6")}

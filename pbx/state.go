@@ -361,6 +361,9 @@ func (s *state) directionOf(c *call) Direction {
 	if len(c.legs) == 0 && s.leadsOut(c.first.Dialled, c.first.Context) {
 		return Outbound // it did not come as far as a trunk
 	}
+	if len(c.legs) == 0 && c.Alone && s.rules.extenOf(c.first.Device()) == "" {
+		return Outbound // a call of a campaign whose record has overtaken its ringing: Asterisk tells the two from different threads
+	}
 	return Internal
 }
 

@@ -300,7 +300,7 @@ func TestWithoutAsterisk(t *testing.T) {
 		t.Helper()
 		began := time.Now()
 		code, text, err := b.ask(b.ctx, c, method, api+path, "", body)
-		if took := time.Since(began); err != nil || code != want || took > time.Second {
+		if took := time.Since(began); err != nil || code != want || took > 10*time.Second { // it does not wait for Asterisk until the request's own end, 30 s
 			t.Errorf("%s %s %s: %d %q %v after %v, want %d", method, path, body, code, text, err, took, want)
 		}
 	}

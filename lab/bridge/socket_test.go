@@ -239,6 +239,10 @@ func (b *bench) outboundByAgent(agent, other *phone.Phone) {
 	b.must(at812.Answer(b.ctx))
 	s.told("busy answer outbound 812 answered")
 	s.nothing()
+	_, err := b.rec.Until(b.within(10*time.Second), "the answer of 812, which is on disk before it is pushed", func(all []bridge.Event) bool {
+		return slices.ContainsFunc(all, func(e bridge.Event) bool { return e.Kind == "dialend" && strings.Contains(e.Body, `"812"`) })
+	})
+	b.must(err)
 	b.must(b.d.Kill())
 	<-s.done
 	b.must(b.d.Run(b.within(30 * time.Second)))

@@ -31,51 +31,23 @@ func CPUTime(pid int) (time.Duration, error) {
 }
 
 // Resident reads the resident size of a process in MiB.
-func Resident(pid int) (float64, error) {
+func Resident(pid int) (float64, error) { return sizeOf(pid, "VmRSS") }
+
+// Own reads the memory of a process that is its own and no page of a file's cache, in MiB. Newer kernels map nearly the whole program file from the
+// cache, used or not, so that [Resident] tells little of the process.
+func Own(pid int) (float64, error) { return sizeOf(pid, "RssAnon") }
+
+// sizeOf reads a size that the kernel tells of a process (proc(5)), in MiB.
+func sizeOf(pid int, name string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if v, ok := strings.CutPrefix(line, name+":"); ok {
 			kb, err := strconv.Atoi(strings.Fields(v)[0])
 			return float64(kb) / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
-}
-
-// Working reads what a process works with, in MiB: its own memory, and those pages of program files that it has used since
-// [Unreference] (proc(5), smaps). Unlike [Resident] it does not hold pages of a file's cache that the kernel mapped
-// around those in use, which newer kernels do by the megabyte, and which cost nothing.
-func Working(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
-	if err != nil {
-		return 0, err
-	}
-	kb, referenced := 0, 0
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		if name != "Referenced" && name != "Anonymous" {
-			continue
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
-		if err != nil {
-			return 0, fmt.Errorf("smaps of process %d: %w", pid, err)
-		}
-		if name == "Referenced" { // which comes before Anonymous in each mapping
-			referenced = n
-		} else {
-			kb += max(n, referenced)
-		}
-	}
-	if kb == 0 {
-		return 0, fmt.Errorf("smaps of process %d tells of no page", pid)
-	}
-	return float64(kb) / 1024, nil
-}
-
-// Unreference makes the kernel forget which pages a process has used; see [Working].
-func Unreference(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("1"), 0)
+	return 0, fmt.Errorf("process %d has no %s", pid, name)
 }
