@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // for the document
 	"log/slog"
@@ -34,7 +35,7 @@ var openAPICalls []byte
 type Options struct {
 	Switch     *pbx.Switch
 	Numbers    *blacklist.Numbers
-	Zone       *time.Location // whose clock calls are told by
+	Zone       *time.Location // whose clock calls are told by; nil = this machine's
 	Users      *pbx.Users
 	Audit      *audit.Log
 	Outbox     *webhook.Outbox
@@ -71,7 +72,7 @@ type API struct {
 // New makes the routes.
 func New(o Options) *API {
 	a := &API{
-		sw: o.Switch, numbers: o.Numbers, zone: o.Zone, exports: make(chan struct{}, mostExports),
+		sw: o.Switch, numbers: o.Numbers, zone: cmp.Or(o.Zone, time.Local), exports: make(chan struct{}, mostExports),
 		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
 		origin: http.NewCrossOriginProtection(),
 	}

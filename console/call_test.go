@@ -51,7 +51,7 @@ func (f *floor) story() (s callStory, text string) {
 	f.t.Helper()
 	answer, text := f.ask(http.MethodGet, "/calls/1.1", "")
 	if err := json.Unmarshal([]byte(text), &s); err != nil || answer.StatusCode != http.StatusOK {
-		f.t.Fatalf("%s %s", answer.Status, text)
+		f.t.Fatalf("%s %s\n%s", answer.Status, text, f.log.String())
 	}
 	return s, text
 }
