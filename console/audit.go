@@ -1,10 +1,8 @@
 package console
 
 import (
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,21 +27,12 @@ func (a *API) auditLog(c echo.Context) error {
 			return &httpd.Error{Status: http.StatusBadRequest, Message: "failed is neither true nor false"}
 		}
 	}
-	for name, into := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
-		if text := p.Get(name); text != "" {
-			if *into, err = time.Parse(time.RFC3339, text); err != nil {
-				return &httpd.Error{Status: http.StatusBadRequest, Message: name + " is no time such as 2026-11-21T15:04:05Z"}
-			}
-		}
-	}
-	if f.Limit, err = p.Int("limit", 100, 1, maxPage); err != nil {
+	if f.Since, f.Until, err = span(p); err != nil {
 		return err
 	}
-	before, err := p.Int("before", 0, 0, math.MaxInt)
-	if err != nil {
+	if f.Limit, f.Before, err = newestFirst(p); err != nil {
 		return err
 	}
-	f.Before = int64(before)
 	list, err := a.audit.List(c.Request().Context(), f)
 	if err != nil {
 		return err

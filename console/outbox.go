@@ -38,14 +38,9 @@ func (a *API) list(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if f.Limit, err = p.Int("limit", 100, 1, maxPage); err != nil {
+	if f.Limit, f.Before, err = newestFirst(p); err != nil {
 		return err
 	}
-	before, err := p.Int("before", 0, 0, math.MaxInt)
-	if err != nil {
-		return err
-	}
-	f.Before = int64(before)
 	list, err := a.outbox.List(c.Request().Context(), f)
 	if err != nil {
 		return failure(err)
@@ -63,16 +58,31 @@ func (a *API) list(c echo.Context) error {
 // filter reads how events are chosen.
 func filter(p httpd.Params) (f webhook.Filter, err error) {
 	f = webhook.Filter{Receiver: p.Get("receiver"), State: p.Get("state"), Kind: p.Get("event"), Key: p.Get("call")}
-	for name, into := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+	f.Since, f.Until, err = span(p)
+	return f, err
+}
+
+// newestFirst reads how far a list goes that begins with what is newest: so many rows, behind the one where the page before ended.
+func newestFirst(p httpd.Params) (limit int, before int64, err error) {
+	if limit, err = p.Int("limit", 100, 1, maxPage); err != nil {
+		return 0, 0, err
+	}
+	place, err := p.Int("before", 0, 0, math.MaxInt)
+	return limit, int64(place), err
+}
+
+// span reads the time that a list is of.
+func span(p httpd.Params) (since, until time.Time, err error) {
+	for name, into := range map[string]*time.Time{"since": &since, "until": &until} {
 		text := p.Get(name)
 		if text == "" {
 			continue
 		}
 		if *into, err = time.Parse(time.RFC3339, text); err != nil {
-			return f, &httpd.Error{Status: http.StatusBadRequest, Message: name + " is no time such as 2026-11-21T15:04:05Z"}
+			return since, until, &httpd.Error{Status: http.StatusBadRequest, Message: name + " is no time such as 2026-11-21T15:04:05Z"}
 		}
 	}
-	return f, nil
+	return since, until, nil
 }
 
 func (a *API) show(c echo.Context) error {
