@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ var recordsQueues = []struct{ name, members, more string }{
 	{"649", "{T}/809", ""},
 	{"650", "{T}/810", ""},
 	{"651", "Local/811@from-internal/n", ""}, // as FreePBX has them
+	{"652", "{T}/813", "context = queue-ways\n"},
 }
 
 // recordsDialplan: the provider's numbers 0219900QQQ ring queue QQQ, 0219901QQQ go through the menu to it.
@@ -42,6 +44,13 @@ exten => _0219901XXX,1,Set(__SCENE=${EXTEN:7})
  same => n,Goto(ivr-scenes,s,1)
 exten => _0219902XXX,1,Dial({T}/${EXTEN:7},20,t)
  same => n,Hangup(${HANGUPCAUSE})
+exten => _0219903XXX,1,Dial({T}/${EXTEN:7},2,t)
+ same => n,VoiceMail(${EXTEN:7}@default,u)
+ same => n,Hangup()
+exten => 0219904000,1,Dial({T}/801&{T}/802,20,t)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => 0219905803,1,Dial({T}/803,2,t)
+ same => n,Goto(from-internal,804,1)
 
 [from-internal](+)
 include => ext-scenes
@@ -53,9 +62,14 @@ exten => _6[45]X,1,Answer()
  same => n,GotoIf($["${QUEUESTATUS}" = "CONTINUE"]?survey,s,1)
  same => n,GotoIf($["${EXTEN}" = "645"]?ext-scenes,646,1)
  same => n,Hangup()
+exten => 750,1,Park(quick)
 exten => _5XXX,1,Dial({T}/${EXTEN:1},3)
  same => n,Hangup()
 exten => _4XXX,1,Dial(Local/${EXTEN:1}@from-internal,20)
+ same => n,Hangup()
+
+[queue-ways]
+exten => 1,1,Dial({T}/814,20,t)
  same => n,Hangup()
 
 [ivr-scenes]
@@ -74,6 +88,15 @@ exten => s,1,Background(vm-enter-num-to-call)
 exten => 1,1,Goto(ext-scenes,${SCENE},1)
 `
 
+// recordsParking is a lot that soon gives back who is parked there.
+const recordsParking = `
+[quick]
+parkpos = 731-735
+context = parked-quick
+parkingtime = 2
+comebacktoorigin = yes
+`
+
 // furnish gives a lab the queues and numbers of the scenes.
 func furnish(b *bench) {
 	b.Helper()
@@ -85,13 +108,16 @@ func furnish(b *bench) {
 			fmt.Fprintf(&queues, "member => %s,0\n", tech.Replace(m))
 		}
 	}
-	for file, text := range map[string]string{"extensions.conf": tech.Replace(recordsDialplan), "queues.conf": queues.String()} {
+	for file, text := range map[string]string{
+		"extensions.conf": tech.Replace(recordsDialplan), "queues.conf": queues.String(), "res_parking.conf": recordsParking,
+	} {
 		path := filepath.Join(b.lab.EtcDir, file)
 		old, err := os.ReadFile(path)
 		b.must(err)
 		b.must(os.WriteFile(path, append(old, text...), 0o600))
 	}
 	b.cli("dialplan reload")
+	b.cli("module reload res_parking.so")
 	b.cli("module reload app_queue.so") // unlike "queue reload" it tells the manager
 	b.eventually("the daemon to know the new queues", func() bool { return len(b.queueInfo()["650"]) == 1 })
 }
@@ -104,7 +130,7 @@ func TestRecords(t *testing.T) {
 			b := setUp(t, version, lab.Options{}, bridge.Options{Extra: "[ivr]\nivr-scenes = 610, working time\nivr-scenes2 = 611, night\n"})
 			b.out = b.trunk()
 			furnish(b)
-			for i, round := range scenes {
+			for i, round := range slices.Concat(scenes, scenesOf[version]) {
 				t.Run(fmt.Sprintf("round %d", i+1), func(t *testing.T) {
 					for _, s := range round {
 						t.Run(s.name, func(t *testing.T) {

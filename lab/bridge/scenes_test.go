@@ -52,6 +52,13 @@ var scenes = [][]scene{
 		{"call waiting", sceneCallWaiting},
 	},
 	{
+		{"queue left by key", sceneQueueLeftByKey},
+		{"parked by keys", sceneOneTouchPark},
+		{"parked too long", sceneParkedTooLong},
+		{"two phones at once", sceneRingGroup},
+		{"forwarded by the dialplan", sceneForwardedUnanswered},
+	},
+	{
 		{"pickup", scenePickup}, // alone, for it takes whatever rings
 	},
 }
