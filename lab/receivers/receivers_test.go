@@ -4,9 +4,8 @@ package receivers
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -40,24 +38,29 @@ type program struct {
 	make     [][]string                          // what its page says to do once, in a copy of its folder
 	commands func(port, inbox string) [][]string // what runs, the server first
 	environ  func(secret, inbox string) (list []string)
+	parses   bool // it reads JSON before it keeps an event
 }
 
 func programs() []program {
 	secret := func(secret, inbox string) []string { return []string{"WEBHOOK_SECRET=" + secret, "INBOX=" + inbox} }
+	// Java reads its environment in the characters of the locale.
+	utf8 := func(s, inbox string) []string { return append(secret(s, inbox), "LC_ALL=C.UTF-8") }
 	list := []program{
-		{name: "python", environ: secret, commands: func(port, inbox string) [][]string { return [][]string{{"python3", "receiver.py", port, inbox}} }},
-		{name: "php", environ: secret, commands: func(port, _ string) [][]string {
+		{name: "python", environ: secret, parses: true, commands: func(port, inbox string) [][]string {
+			return [][]string{{"python3", "receiver.py", port, inbox}}
+		}},
+		{name: "php", environ: secret, parses: true, commands: func(port, _ string) [][]string {
 			return [][]string{{"php", "-S", "127.0.0.1:" + port, "receiver.php"}, {"php", "receiver.php"}}
 		}},
-		{name: "node", environ: secret, make: [][]string{{"npm", "ci", "--no-audit", "--no-fund"}}, commands: func(port, inbox string) [][]string {
+		{name: "node", environ: secret, parses: true, make: [][]string{{"npm", "ci", "--no-audit", "--no-fund"}}, commands: func(port, inbox string) [][]string {
 			return [][]string{{"node", "receiver.js", port, inbox}}
 		}},
-		{name: "go", environ: secret, make: [][]string{{"go", "build", "-o", "receiver", "."}}, commands: func(port, inbox string) [][]string {
+		{name: "go", environ: secret, parses: true, make: [][]string{{"go", "build", "-o", "receiver", "."}}, commands: func(port, inbox string) [][]string {
 			return [][]string{{"./receiver", port, inbox}}
 		}},
 	}
 	if *all {
-		list = append(list, program{name: "java", environ: secret, commands: func(port, inbox string) [][]string {
+		list = append(list, program{name: "java", environ: utf8, commands: func(port, inbox string) [][]string {
 			return [][]string{{"java", "Receiver.java", port, inbox}}
 		}})
 	}
@@ -80,19 +83,57 @@ func TestReceivers(t *testing.T) {
 			secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a key of twenty-four byte"))
 			r := start(t, p, dir, secret, inbox)
 			tryForgeries(t, r, secret)
+			tryOddHeaders(t, r, secret)
+			tryOddBodies(t, r, secret, p.parses)
 			want := tryOrder(t, r, secret)
 			r.stop()
 
-			plain := "no base64 at all!"
+			plain := "no base64 at all: 张三 Müller!"
 			r = start(t, p, dir, plain, inbox) // which knows what it had, and has nothing to do twice
 			r.push(t, http.StatusUnauthorized, event(900, "dialbegin", "9.0"), secret)
 			r.push(t, http.StatusNoContent, event(1, "dialbegin", "1.0"), plain)
 			r.push(t, http.StatusNoContent, event(901, "hangup", "9.0"), plain, "and a newer one")
 			r.push(t, http.StatusNoContent, event(902, "cc_cdr", "9.0"), "an older one", plain)
+			tryRotation(t, r, plain)
 			// The work on the last event may have been cut short: then it is done again.
-			got := slices.DeleteFunc(r.lines(t, line(902, "cc_cdr", "9.0")), func(l string) bool { return l == want[len(want)-1] })
-			if diff := cmp.Diff([]string{line(901, "hangup", "9.0"), line(902, "cc_cdr", "9.0")}, got); diff != "" {
+			got := slices.DeleteFunc(r.lines(t, line(904, "cdr", "9.0")), func(l string) bool { return l == want[len(want)-1] })
+			list := []string{line(901, "hangup", "9.0"), line(902, "cc_cdr", "9.0"), line(903, "cdr", "9.0"), line(904, "cdr", "9.0")}
+			if diff := cmp.Diff(list, got); diff != "" {
 				t.Errorf("after the restart it does (-want +got):\n%s\n%s", diff, r.said())
+			}
+		})
+	}
+}
+
+// TestReceiversWithoutASecret: with an empty key everybody could sign. A program says so and ends; PHP's page, which nobody starts, refuses.
+func TestReceiversWithoutASecret(t *testing.T) {
+	for _, p := range programs() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "docs", "receivers", p.name))); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range p.make {
+				run(t, dir, args)
+			}
+			for _, secret := range []string{"", "whsec_"} {
+				inbox := filepath.Join(dir, "inbox")
+				if p.name == "php" {
+					r := start(t, p, dir, secret, inbox)
+					id, now, body := "evt_1", stampOf(time.Now()), `{"event":"hangup"}`
+					r.post(t, "an event that is signed with nothing", http.StatusUnauthorized, headers(id, now, signature(t, "", id, now, body)), body)
+					continue
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				args := p.commands("0", inbox)[0]
+				cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // of the table above
+				cmd.Dir, cmd.Env = dir, append(os.Environ(), p.environ(secret, inbox)...)
+				text, err := cmd.CombinedOutput()
+				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || ctx.Err() != nil || !strings.Contains(strings.ToLower(string(text)), "empty") {
+					t.Errorf("with the secret %q it ends with %v and says:\n%s", secret, err, text)
+				}
 			}
 		})
 	}
@@ -103,44 +144,21 @@ func tryForgeries(t *testing.T, r *running, secret string) {
 	t.Helper()
 	r.push(t, http.StatusUnauthorized, event(800, "hangup", "8.0"), "whsec_"+base64.StdEncoding.EncodeToString([]byte("another key")))
 	r.push(t, http.StatusUnauthorized, event(801, "hangup", "8.0"))
-	now, old := time.Now(), time.Now().Add(-10*time.Minute)
+	now := stampOf(time.Now())
 	body := `{"event":"hangup","uniqueid":"8.0"}`
 	for name, c := range map[string]struct {
-		id, signed, body string
-		at               time.Time
-		want             int
+		id, signed, body, at string
+		want                 int
 	}{
 		"another body":  {"evt_802", "evt_802", body + " ", now, http.StatusUnauthorized},
 		"another id":    {"evt_803", "evt_804", body, now, http.StatusUnauthorized},
-		"an old one":    {"evt_805", "evt_805", body, old, http.StatusUnauthorized},
-		"one of later":  {"evt_806", "evt_806", body, now.Add(10 * time.Minute), http.StatusUnauthorized},
+		"an old one":    {"evt_805", "evt_805", body, stampOf(time.Now().Add(-10 * time.Minute)), http.StatusUnauthorized},
+		"one of later":  {"evt_806", "evt_806", body, stampOf(time.Now().Add(10 * time.Minute)), http.StatusUnauthorized},
 		"too large":     {"evt_807", "evt_807", strings.Repeat(" ", 1<<20+1), now, http.StatusRequestEntityTooLarge},
+		"far too large": {"evt_808", "evt_808", strings.Repeat(" ", 8<<20), now, http.StatusRequestEntityTooLarge},
 		"no identifier": {"", "", body, now, http.StatusUnauthorized},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url, strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		stamp := strconv.FormatInt(c.at.Unix(), 10)
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(c.signed + "." + stamp + "." + body))
-		req.Header.Set("webhook-id", c.id)
-		req.Header.Set("webhook-timestamp", stamp)
-		req.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-		req.Close = true
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		_ = res.Body.Close()
-		if res.StatusCode != c.want {
-			t.Errorf("%s is answered with %d, want %d", name, res.StatusCode, c.want)
-		}
+		r.post(t, name, c.want, headers(c.id, c.at, signature(t, secret, c.signed, c.at, body)), c.body)
 	}
 }
 
@@ -234,7 +252,7 @@ func byCall(lines []string) map[string][]string {
 // running is a program under way.
 type running struct {
 	url  string
-	log  *output
+	logs []*output // of each command: lines of two would mix
 	stop func()
 }
 
@@ -249,11 +267,13 @@ func start(t *testing.T, p program, dir, secret, inbox string) *running {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(address)
-	r := &running{url: "http://" + address + "/", log: &output{}}
+	r := &running{url: "http://" + address + "/"}
 	var ends []func()
 	for _, args := range p.commands(port, inbox) {
 		cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // of the table above; ended by stop
-		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, r.log, r.log
+		log := &output{}
+		r.logs = append(r.logs, log)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 		cmd.Env = append(os.Environ(), p.environ(secret, inbox)...)
 		if err := cmd.Start(); err != nil {
 			t.Fatalf("make need-receivers installs what is missing: %v", err)
@@ -307,7 +327,13 @@ func (r *running) push(t *testing.T, want int, e webhook.Event, secrets ...strin
 	}
 }
 
-func (r *running) said() string { return r.log.text() }
+func (r *running) said() string {
+	var all strings.Builder
+	for _, log := range r.logs {
+		all.WriteString(log.text())
+	}
+	return all.String()
+}
 
 // lines waits for the work on the last event and returns all that was done.
 func (r *running) lines(t *testing.T, last string) (list []string) {

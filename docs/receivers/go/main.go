@@ -120,6 +120,9 @@ func handle(id string, event map[string]any) {
 
 // verifier takes a secret that begins with whsec_ as base64 behind it, and any other as it is.
 func verifier(secret string) (*standardwebhooks.Webhook, error) {
+	if strings.TrimPrefix(secret, "whsec_") == "" {
+		return nil, errors.New("WEBHOOK_SECRET is empty: everybody could sign")
+	}
 	if strings.HasPrefix(secret, "whsec_") {
 		return standardwebhooks.NewWebhook(secret)
 	}
@@ -144,6 +147,11 @@ func main() {
 		}
 		if webhook.Verify(body, r.Header) != nil { // forged, changed or old
 			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		var event map[string]any
+		if json.Unmarshal(body, &event) != nil || event == nil { // only somebody with the secret can send that
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		if err := in.put(entry{r.Header.Get("webhook-id"), body}); err != nil {

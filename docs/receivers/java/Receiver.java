@@ -1,6 +1,7 @@
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -42,6 +43,9 @@ public final class Receiver {
   Receiver(String secret, Path path) throws IOException {
     // A secret that begins with whsec_ is base64 behind it, any other is taken as it is.
     key = secret.startsWith("whsec_") ? Base64.getDecoder().decode(secret.substring(6)) : secret.getBytes(StandardCharsets.UTF_8);
+    if (key.length == 0) {
+      throw new IllegalArgumentException("WEBHOOK_SECRET is empty: everybody could sign");
+    }
     this.path = path;
     Path count = Path.of(path + ".done");
     done = Files.exists(count) ? Long.parseLong(Files.readString(count)) : 0;
@@ -119,6 +123,7 @@ public final class Receiver {
       int status = 401;
       byte[] body = x.getRequestBody().readNBytes(LARGEST + 1);
       if (body.length > LARGEST) {
+        x.getRequestBody().transferTo(OutputStream.nullOutputStream()); // the sender reads the answer when all of it is sent
         status = 413;
       } else if (!x.getRequestMethod().equals("POST")) {
         status = 405;

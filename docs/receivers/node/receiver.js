@@ -10,7 +10,7 @@ import { Webhook } from "standardwebhooks";
 const [port, path] = process.argv.slice(2);
 const secret = process.env.WEBHOOK_SECRET;
 // A secret that begins with whsec_ is base64 behind it, any other is taken as it is.
-const webhook = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(secret, { format: "raw" });
+const webhook = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(Buffer.from(secret), { format: "raw" });
 const LARGEST = 1 << 20;
 
 // The inbox: a line an event, and beside it how many of them are done.
@@ -74,9 +74,10 @@ createServer((request, response) => {
     let event;
     try {
       event = webhook.verify(body, request.headers); // throws for what is forged, changed or old
-    } catch {
-      return answer(401);
+    } catch (error) {
+      return answer(error instanceof SyntaxError ? 400 : 401); // the library reads JSON when the signature fits
     }
+    if (event === null || typeof event !== "object" || Array.isArray(event)) return answer(400); // the work must not stop over it
     put(request.headers["webhook-id"], event);
     answer(204);
   });

@@ -53,7 +53,7 @@ if (PHP_SAPI === 'cli') {
     $done = $db->prepare('UPDATE inbox SET done = 1 WHERE seq = ?');
     while (true) {
         foreach ($db->query('SELECT seq, id, body FROM inbox WHERE NOT done ORDER BY seq LIMIT 100')->fetchAll() as $row) {
-            work($row['id'], json_decode($row['body'], true, 16, JSON_THROW_ON_ERROR));
+            work($row['id'], json_decode($row['body'], true));
             $done->execute([$row['seq']]); // an event whose work was cut short by a crash is done again
         }
         usleep(100000);
@@ -68,10 +68,14 @@ if ((int) ($_SERVER['CONTENT_LENGTH'] ?? 0) > LARGEST) {
     http_response_code(413);
     exit;
 }
-$body = (string) file_get_contents('php://input');
+$body = (string) file_get_contents('php://input', false, null, 0, LARGEST + 1); // one that is cut off fits no signature
 $id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
 if (!genuine($id, $_SERVER['HTTP_WEBHOOK_TIMESTAMP'] ?? '', $_SERVER['HTTP_WEBHOOK_SIGNATURE'] ?? '', $body, keyOf((string) getenv('WEBHOOK_SECRET')))) {
     http_response_code(401);
+    exit;
+}
+if (!json_decode($body) instanceof stdClass) { // only somebody with the secret can send that, and the work must not stop over it
+    http_response_code(400);
     exit;
 }
 inbox()->prepare('INSERT OR IGNORE INTO inbox (id, body) VALUES (?, ?)')->execute([$id, $body]); // one that is known came twice

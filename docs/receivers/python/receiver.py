@@ -21,20 +21,29 @@ LARGEST = 1 << 20
 
 def key_of(secret):
     """A secret that begins with whsec_ is base64 behind it, any other is taken as it is."""
-    if secret.startswith("whsec_"):
-        return base64.b64decode(secret[len("whsec_"):])
-    return secret.encode()
+    key = base64.b64decode(secret[len("whsec_"):]) if secret.startswith("whsec_") else os.fsencode(secret)
+    if not key:
+        raise SystemExit("WEBHOOK_SECRET is empty: everybody could sign")
+    return key
 
 
 def genuine(headers, body, key):
     """Standard Webhooks: one of the signatures fits id, time and body, and the time is now."""
     ident, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not ident or not stamp.isdigit() or abs(time.time() - int(stamp)) > TOLERANCE:
+    if not ident or not stamp.isdecimal() or len(stamp) > 12 or abs(time.time() - int(stamp)) > TOLERANCE:
         return False
     signed = f"{ident}.{stamp}.".encode() + body
     want = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
     given = headers.get("webhook-signature", "").encode()
     return any([hmac.compare_digest(want, one) for one in given.split(b" ")])
+
+
+def is_event(body):
+    """An event is a JSON object. Only somebody with the secret can send anything else, and the work must not stop over it."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class Inbox:
@@ -75,20 +84,30 @@ class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keeps connections open
 
     def do_POST(self):
-        size = int(self.headers.get("Content-Length") or 0)
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > 12:
+            return self.answer(411)
+        size = int(length)
         if size > LARGEST:
+            while size > 0 and (part := self.rfile.read(min(size, LARGEST))):  # the sender reads the answer when all of it is sent
+                size -= len(part)
             return self.answer(413)
         body = self.rfile.read(size)
         if not genuine(self.headers, body, self.server.key):
             return self.answer(401)
+        if not is_event(body):
+            return self.answer(400)
         self.server.inbox.put(self.headers["webhook-id"], body)
         self.answer(204)
+
+    def do_GET(self):
+        self.answer(405)
 
     def answer(self, status):
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Length", "0")
-        if status == 413:
+        if status in (411, 413):
             self.close_connection = True
         self.end_headers()
 
