@@ -5,7 +5,7 @@
 #   need.sh qemu    the same, and what runs programs of the other architectures
 #   need.sh lab     the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
 #   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
-#   need.sh receivers  those languages, and Java
+#   need.sh receivers  those languages
 #   need.sh npm     npm, for what tests take from its registry
 #   need.sh pictures    a font for Chinese
 # Does nothing, and needs no rights, when all of it is there.
@@ -27,6 +27,7 @@ languages() {
 	want node nodejs
 	want npm npm
 	want php php-cli
+	want javac default-jdk-headless
 	php -m 2>/dev/null | grep -qx pdo_sqlite || missing+=(php-sqlite3)
 }
 machines() {
@@ -59,7 +60,7 @@ qemu)
 	;;
 lab) machines ;;
 test) machines; want chromium chromium; languages ;;
-receivers) languages; want javac default-jdk-headless ;;
+receivers) languages ;;
 npm) want npm npm ;;
 pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;
 esac

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -26,9 +25,6 @@ import (
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
-// all adds those whose tools are too large for every run of the tests: make receivers.
-var all = flag.Bool("all", false, "try the receiver in Java too")
-
 // patience is how long a program may take to start, and an event to come.
 const patience = 60 * time.Second
 
@@ -45,7 +41,7 @@ func programs() []program {
 	secret := func(secret, inbox string) []string { return []string{"WEBHOOK_SECRET=" + secret, "INBOX=" + inbox} }
 	// Java reads its environment in the characters of the locale.
 	utf8 := func(s, inbox string) []string { return append(secret(s, inbox), "LC_ALL=C.UTF-8") }
-	list := []program{
+	return []program{
 		{name: "python", environ: secret, parses: true, commands: func(port, inbox string) [][]string {
 			return [][]string{{"python3", "receiver.py", port, inbox}}
 		}},
@@ -58,13 +54,10 @@ func programs() []program {
 		{name: "go", environ: secret, parses: true, make: [][]string{{"go", "build", "-o", "receiver", "."}}, commands: func(port, inbox string) [][]string {
 			return [][]string{{"./receiver", port, inbox}}
 		}},
-	}
-	if *all {
-		list = append(list, program{name: "java", environ: utf8, commands: func(port, inbox string) [][]string {
+		{name: "java", environ: utf8, commands: func(port, inbox string) [][]string {
 			return [][]string{{"java", "Receiver.java", port, inbox}}
-		}})
+		}},
 	}
-	return list
 }
 
 // TestReceivers: each takes what is genuine, once and in order, over a restart too, and refuses what is not.
