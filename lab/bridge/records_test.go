@@ -2,7 +2,6 @@ package bridge_test
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,7 +175,8 @@ func (b *bench) accountOf(caller string) map[string]string {
 	return found
 }
 
-// record compares the record of a call with text values, "key=value", and with lengths, within a second.
+// record compares the record of a call with text values, "key=value", and with lengths. A record has whole seconds, what is begun cut off,
+// and what a busy machine is late by, the phones count too: up to a second and a half less is right.
 func (b *bench) record(caller string, values string, lengths map[string]time.Duration) map[string]string {
 	b.Helper()
 	got := b.accountOf(caller)
@@ -190,9 +190,9 @@ func (b *bench) record(caller string, values string, lengths map[string]time.Dur
 	}
 	for key, want := range lengths {
 		n, err := strconv.Atoi(got[key])
-		if err != nil || math.Abs(float64(n)-want.Seconds()) > 1 {
+		if off := float64(n) - want.Seconds(); err != nil || off < -1.5 || off > 1 {
 			bad = true
-			b.Errorf("%s = %q, want %.1f within 1", key, got[key], want.Seconds())
+			b.Errorf("%s = %q, want %.1f, at most 1.5 less and 1 more", key, got[key], want.Seconds())
 		}
 	}
 	if bad {
