@@ -116,10 +116,6 @@ type toolbarStatus struct {
 	Queues      []pbx.QueueName `json:"queues"`
 	AfterCallMS int64           `json:"after_call_ms"` // left of the after-call work, 0 for none
 	TalkingMS   int64           `json:"talking_ms"`    // since the two were connected, 0 for no call
-	Held        bool            `json:"held"`          // the call is on hold, whoever did that
-	Asks        bool            `json:"asks"`          // the other party waits while the agent asks somebody
-	Asking      string          `json:"asking"`        // number of whom, "" while that is not known
-	Third       []pbx.Exten     `json:"third"`         // who was brought into the call, or is rung for that
 }
 
 // status checks the log-in of the socket once more, and tells what only an agent may know: a screen pop may hold a secret of the CRM.
@@ -142,7 +138,7 @@ func (t *Toolbar) status(c echo.Context) error {
 		return err
 	}
 	settings := t.settings.Load()
-	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL, Answer: settings.Answer, Third: []pbx.Exten{}}
+	answer := toolbarStatus{Pop: "tab", PopURL: settings.PopURL, Answer: settings.Answer}
 	if settings.PopFrame {
 		answer.Pop = "frame"
 	}
@@ -197,10 +193,5 @@ func (t *Toolbar) fill(answer *toolbarStatus) error {
 	if since := agent.Call.Answered; agent.State == pbx.AgentBusy && !since.IsZero() {
 		answer.TalkingMS = max(1, time.Since(since).Milliseconds())
 	}
-	now, err := t.sw.Situation(answer.Extension)
-	if err != nil {
-		return err
-	}
-	answer.Held, answer.Asks, answer.Asking, answer.Third = now.Held, now.Asks, now.Asking, append(answer.Third, now.Third...)
 	return nil
 }

@@ -87,7 +87,7 @@ func (a *API) transfer(c echo.Context) error {
 			err = a.sw.Transfer(ctx, exten, string(pbx.ParseExten(dst)))
 		}
 	case "complete":
-		err = a.sw.Complete(ctx, exten)
+		err = a.sw.Complete(ctx, exten, "")
 	case "cancel":
 		err = a.sw.Cancel(ctx, exten)
 	default:

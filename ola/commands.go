@@ -32,6 +32,7 @@ var commands = map[string]command{
 	"transfer":        (*session).transfer,
 	"consult":         (*session).consult,
 	"unconsult":       simply((*pbx.Switch).Cancel),
+	"complete":        (*session).complete,
 	"monitor":         (*session).monitor,
 	"eavesdrop":       spying(pbx.Listen),
 	"whisper":         spying(pbx.Whisper),
@@ -292,6 +293,19 @@ func (s *session) transfer(ctx context.Context, f *frame) (func(), error) {
 
 func (s *session) consult(ctx context.Context, f *frame) (func(), error) {
 	return s.toNumber(ctx, f, s.api.sw.Consult)
+}
+
+// complete connects the two others of a consultation, of the one alone that is named, if one is.
+func (s *session) complete(ctx context.Context, f *frame) (func(), error) {
+	n, err := s.self(f)
+	if err != nil {
+		return nil, err
+	}
+	question, err := f.value("consult_id")
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.api.orSignedOut(n, s.api.sw.Complete(ctx, n, question))
 }
 
 func (s *session) toNumber(ctx context.Context, f *frame, verb func(context.Context, pbx.Exten, string) error) (func(), error) {

@@ -59,8 +59,12 @@ func (r *Rules) happening(x *pbx.Agent, waiting []pbx.Waiting, at time.Time) age
 	for _, w := range waiting {
 		e.MaxQueuedTime = max(e.MaxQueuedTime, int(at.Sub(w.Since)/time.Second))
 	}
+	if x.Away {
+		e.AppData["sip_state"] = "false" // as in the list of agents
+	}
 	if x.State == pbx.AgentBusy {
 		r.talk(&e, &x.Call)
+		e.besides(&x.Call.Now)
 	}
 	return e
 }
@@ -84,6 +88,23 @@ func (r *Rules) talk(e *agentEvent, call *pbx.AgentCall) {
 	}
 	if call.Remark != "" {
 		e.AppData["other_str"] = call.Remark
+	}
+}
+
+// besides renders what goes on in a call besides talking. The document has no word for a hold or a consultation: they are told by the same
+// event as a key that was collected, and stand in what it calls other information.
+func (e *agentEvent) besides(now *pbx.Situation) {
+	if now.Held {
+		e.AppData["hold"] = "server"
+	}
+	if now.Pressed {
+		e.AppData["hold"] = "phone"
+	}
+	if now.Asks {
+		e.AppData["consult"], e.AppData["consult_id"] = now.Asking, now.Question
+	}
+	if len(now.Third) > 0 {
+		e.ThirdDN = string(now.Third[0])
 	}
 }
 

@@ -239,6 +239,9 @@ func (s *Sockets) renderAgent(x *pbx.Agent, at time.Time) []byte {
 	if s.agents[pbx.Exten(e.OtherDN)] != nil {
 		e.OtherType = typeAgent
 	}
+	if s.agents[pbx.Exten(e.ThirdDN)] != nil {
+		e.ThirdType = typeAgent
+	}
 	return encode(e)
 }
 

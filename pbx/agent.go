@@ -37,6 +37,7 @@ type Agent struct {
 	SignedIn time.Time   // zero when he is not
 	Changed  time.Time   // when State came about; zero when nobody has seen it
 	Queues   []QueueName // in the order of their names
+	Away     bool        // his phone is not registered, or does not answer Asterisk
 	Call     AgentCall
 }
 
@@ -130,17 +131,17 @@ func (s *state) judgeAgents() {
 }
 
 func (s *state) judge(a *agent) {
-	was, queues := a.Call, a.Queues
+	was, queues, away := a.Call, a.Queues, a.Away
 	if a.stale {
 		s.muster(a)
 	}
-	a.Call = s.callOf(a)
+	a.Call, a.Away = s.callOf(a), s.away(a.Exten)
 	s.owesWork(a)
 	now := s.stateOf(a)
 	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero() ||
-		len(was.Collected) != len(a.Call.Collected)
+		len(was.Collected) != len(a.Call.Collected) || !was.Now.equal(&a.Call.Now) || away != a.Away
 	if now == a.State && (now != AgentBusy || !news) {
-		if !slices.Equal(queues, a.Queues) {
+		if !slices.Equal(queues, a.Queues) || away != a.Away {
 			s.emit(AgentMoved{Agent: a.copy()})
 		}
 		return

@@ -20,6 +20,7 @@ type AgentCall struct {
 	Answered time.Time // when the two were connected; zero while either is rung
 
 	Collected []string // keys that Collect has got from the other party, the last ones last
+	Now       Situation
 }
 
 // callOf is the call that an agent has: the one that he had before for as long as it lives, else his oldest.
@@ -53,6 +54,11 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	}
 	if call.Outbound {
 		call.Dialled = call.Number
+	}
+	call.Now = s.situation(a.Exten, line)
+	if before := &a.Call; before.Channel == line.ID && before.Number != "" && (line.Consulting || call.Other == before.Other) {
+		// Asterisk shows the phone whom it asks, and does not take that back when it returns.
+		call.Other, call.Number = before.Other, before.Number
 	}
 	switch {
 	case !call.Answered.IsZero() || !call.Picked:

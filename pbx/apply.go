@@ -29,6 +29,7 @@ var appliers = map[string]func(*state, ami.Message){
 	"VarSet":            (*state).varSet,
 	"ExtensionStatus":   (*state).extensionStatus,
 	"DeviceStateChange": (*state).deviceStateChange,
+	"PeerStatus":        (*state).peerStatus,
 
 	"QueueMemberAdded":   (*state).queueMember,
 	"QueueMemberStatus":  (*state).queueMember,
@@ -222,6 +223,7 @@ func (s *state) bridgeLeave(m ami.Message) {
 
 func (s *state) hold(m ami.Message, on bool) {
 	if ch := s.touch(m); ch != nil {
+		ch.Parted = on && ch.Aside != ""
 		s.setHold(ch, on, ch.Held)
 	}
 }
@@ -301,6 +303,22 @@ func (s *state) deviceStateChange(m ami.Message) {
 	if x := s.deviceIs(device, m.Get("State")); x != nil {
 		s.tell(x)
 	}
+}
+
+// peerStatus notes that a phone came or went. With chan_pjsip the state of a device does not tell that while it has a call.
+func (s *state) peerStatus(m ami.Message) {
+	device := m.Get("Peer")
+	x := s.extens[s.rules.extenOf(device)]
+	if x == nil || x.device != device {
+		return
+	}
+	switch m.Get("PeerStatus") {
+	case "Registered", "Reachable", "Lagged":
+		x.gone = false
+	case "Unregistered", "Unreachable":
+		x.gone = true
+	}
+	s.unrest(x.number)
 }
 
 // deviceIs notes a device's state and returns the extension that it belongs to, nil for none.

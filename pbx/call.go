@@ -55,6 +55,8 @@ type Channel struct {
 	Waits        bool   `json:"waits,omitempty"`      // its bridge holds those who hear music and not each other
 	Aside        string `json:"aside,omitempty"`      // bridge in which it has left its peer, or is about to, for an attended transfer by command
 	Consulting   bool   `json:"consulting,omitempty"` // it has left that bridge and not come back
+	Parted       bool   `json:"parted,omitempty"`     // its hold is Asterisk's own doing, for that
+	Question     string `json:"question,omitempty"`   // bridge in which it then was first: names this consultation
 	Serves       Exten  `json:"serves,omitempty"`     // agent whose after-call work begins when it ends
 }
 

@@ -92,11 +92,11 @@ type CallerUnqueued struct {
 	Waiting Waiting
 }
 
-// AgentMoved tells that an agent is a member of other queues than before, and does what he did.
+// AgentMoved tells that an agent is a member of other queues than before, or that his phone came or went, and that he does what he did.
 type AgentMoved struct{ Agent Agent }
 
 // AgentChanged tells that an agent does something else, or how the call of a busy one goes on: whom it is with, whether he has picked
-// up, whether the two are connected. Agent.Old and Agent.Changed are those of the last change of Agent.State.
+// up, whether the two are connected, its Situation, whether his phone is still there. Agent.Old and Agent.Changed are those of the last change of Agent.State.
 type AgentChanged struct{ Agent Agent }
 
 // MenuLeft tells that a caller has left an IVR menu. It comes when it is known where the caller went.

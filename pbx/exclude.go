@@ -12,7 +12,7 @@ import (
 // every event.
 var frequent = []string{
 	"BridgeCreate", "BridgeDestroy", "ChallengeSent", "ContactStatus", "DTMFBegin", "DialState", "LocalBridge", "MusicOnHoldStart",
-	"MusicOnHoldStop", "PeerStatus", "RTCPReceived", "RTCPSent", "SIPQualifyPeerDone", "SoftHangupRequest", "SuccessfulAuth", "TestEvent",
+	"MusicOnHoldStop", "RTCPReceived", "RTCPSent", "SIPQualifyPeerDone", "SoftHangupRequest", "SuccessfulAuth", "TestEvent",
 }
 
 // Excluded lists what Asterisk need not send, for ami.Options.Exclude: what Wanted refuses, and variables of no meaning to the

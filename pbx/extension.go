@@ -91,6 +91,7 @@ type extension struct {
 	hint    ExtenState // last state of the hint
 	dev     ExtenState // last state of the device
 	holding int        // channels of the device that pressed hold
+	gone    bool       // its phone has unregistered, or does not answer any more
 	told    ExtenState // what subscribers know
 	known   bool       // told was ever set
 	changed time.Time  // when told came about, zero when nobody has seen it
@@ -114,6 +115,12 @@ func (s *state) phoneOf(n Exten) (device string, now ExtenState) {
 		return x.device, x.state()
 	}
 	return "", Unavailable
+}
+
+// away reports whether the phone of an extension cannot be reached. Of one that has none nothing is known.
+func (s *state) away(n Exten) bool {
+	x := s.extens[n]
+	return x != nil && x.device != "" && (x.gone || x.state() == Unavailable)
 }
 
 // firstDevice returns the first dialable device of a hint such as "PJSIP/801&Custom:DND801".

@@ -225,7 +225,7 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 		delete(s.uprooted, device)
 		if n := s.rules.extenOf(device); n != "" {
 			x := s.exten(n)
-			x.device, x.listed = device, true
+			x.device, x.listed, x.gone = device, true, snap.down[device]
 		}
 	}
 	for _, m := range snap.devices {

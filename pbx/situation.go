@@ -1,49 +1,34 @@
 package pbx
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Situation is what goes on in the call of an extension besides talking. The zero value is that of one who just talks, or has no call.
 type Situation struct {
-	Held   bool   // it is on hold: the phone has pressed hold, or it was put there from outside
-	Asks   bool   // the extension has left the other party by Consult, and not come back
-	Asking string // number of whom it asks, "" while that is not known
-	Third  []Exten
+	Held     bool    // it is on hold: the phone has pressed hold, or it was put there from outside
+	Pressed  bool    // the phone has done that, and it alone can end it. The other party's hold is none of this one
+	Asks     bool    // the extension has left the other party by Consult, and not come back
+	Asking   string  // number of whom it asks, "" while that is not known
+	Question string  // names this asking and no later one, for Complete; "" where nobody is asked
+	Third    []Exten // those whom ThreeWay has brought in, or rings for that, in order
 }
 
-// Situation tells how it stands with the call of an extension, whoever has brought that about. Third are those whom ThreeWay has brought
-// in, or rings for that, in order. Errors: ErrOffline, ErrNotFound (no such extension).
-func (s *Switch) Situation(n Exten) (Situation, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if !s.synced {
-		return Situation{}, ErrOffline
-	}
-	st := s.state
-	if st.extens[n] == nil && st.agents[n] == nil {
-		return Situation{}, fmt.Errorf("%w: extension %s", ErrNotFound, n)
-	}
-	a := st.agents[n]
-	if a == nil {
-		a = &agent{Agent: Agent{Exten: n}}
-	}
-	own := st.channels[st.callOf(a).Channel]
-	if own == nil {
-		return Situation{}, nil
-	}
-	now := Situation{Held: own.OnHold(), Asks: own.Consulting}
+func (n *Situation) equal(m *Situation) bool {
+	return n.Held == m.Held && n.Pressed == m.Pressed && n.Asks == m.Asks && n.Asking == m.Asking && n.Question == m.Question && slices.Equal(n.Third, m.Third)
+}
+
+// situation is how it stands with a call of an extension, seen from its channel.
+func (s *state) situation(n Exten, own *channel) Situation {
+	now := Situation{Held: own.OnHold() && !own.Parted, Pressed: own.Holding && !own.Parted, Asks: own.Consulting}
 	if own.Consulting {
-		now.Asking = st.consults(own)
+		now.Asking, now.Question = s.consults(own), own.Question
 	}
-	for id, p := range st.spies {
-		if p.third && p.on == n && st.channels[id] != nil {
+	for id, p := range s.spies {
+		if p.third && p.on == n && s.channels[id] != nil {
 			now.Third = append(now.Third, p.by)
 		}
 	}
 	slices.Sort(now.Third)
-	return now, nil
+	return now
 }
 
 // consults is the number of whom a channel asks that has left its peer, "" while nobody can be told.

@@ -170,5 +170,13 @@ func (s *state) spyStart(m ami.Message) {
 
 func (s *state) spyStop(m ami.Message) {
 	s.holderStops(m.Get("SpyerUniqueid"))
-	delete(s.spies, m.Get("SpyerUniqueid"))
+	s.unspy(m.Get("SpyerUniqueid"))
+}
+
+// unspy forgets a listener.
+func (s *state) unspy(id string) {
+	if p := s.spies[id]; p != nil {
+		delete(s.spies, id)
+		s.unrest(p.on)
+	}
 }

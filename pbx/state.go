@@ -237,6 +237,9 @@ func (s *state) addChannel(ch *channel) {
 	c.dirty = true
 	s.channels[ch.ID] = ch
 	s.addLine(ch)
+	if p := s.spies[ch.ID]; p != nil {
+		s.unrest(p.on)
+	}
 	if ch.Local() {
 		s.halves[ch.Name] = ch
 	}
@@ -290,7 +293,7 @@ func (s *state) dropChannel(ch *channel, end ChannelEnded, synthetic bool, at ti
 	s.leaveQueue(ch, true)
 	delete(s.channels, ch.ID)
 	s.dropLine(ch)
-	delete(s.spies, ch.ID)
+	s.unspy(ch.ID)
 	s.leaves(ch.ID)
 	c := ch.call
 	c.channels = without(c.channels, ch)
@@ -395,6 +398,7 @@ func (s *state) tell(x *extension) {
 		x.changed = s.at
 	}
 	x.known, x.told = true, now
+	s.unrest(x.number)
 	s.moved = append(s.moved, x)
 	s.emit(ExtensionChanged{Exten: x.number, State: now})
 }
@@ -408,6 +412,7 @@ func (s *state) setHold(ch *channel, pressed bool, by string) {
 	was := ch.OnHold()
 	ch.Holding, ch.Held = pressed, by
 	ch.call.dirty = true
+	s.unrest(ch.line)
 	on := ch.OnHold()
 	if on == was {
 		return

@@ -64,6 +64,7 @@ func (s *state) settle(seeds ...*channel) {
 		for _, ch := range group {
 			if !ch.Local() {
 				s.setTalking(ch, parties > 1, ends)
+				s.unrest(ch.line) // whom it asks may be known now
 			}
 		}
 	}

@@ -241,14 +241,17 @@ func (ch *channel) consult() {
 	switch {
 	case ch.Aside == "":
 	case ch.Bridge != ch.Aside:
+		if !ch.Consulting {
+			ch.Question = ch.Bridge
+		}
 		ch.Consulting, ch.call.dirty = true, true
 	case ch.Consulting:
-		ch.Aside, ch.Consulting, ch.call.dirty = "", false, true
+		ch.Aside, ch.Question, ch.Consulting, ch.call.dirty = "", "", false, true
 	}
 }
 
-// consultation finds the channel of an extension that consults.
-func (s *Switch) consultation(n Exten) (name, id string, err error) {
+// consultation finds the channel of an extension that consults, in the consultation that is meant; "" for any.
+func (s *Switch) consultation(n Exten, question string) (name, id string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if !s.state.rules.isExten(string(n)) {
@@ -263,7 +266,7 @@ func (s *Switch) consultation(n Exten) (name, id string, err error) {
 			continue
 		}
 		busy = true
-		if ch.Consulting {
+		if ch.Consulting && (question == "" || question == ch.Question) {
 			return ch.Name, ch.ID, nil
 		}
 	}
@@ -273,10 +276,11 @@ func (s *Switch) consultation(n Exten) (name, id string, err error) {
 	return "", "", fmt.Errorf("%w: %s", ErrNoCall, n)
 }
 
-// Complete ends an attended transfer well: the extension is released and the two others talk. Errors: InvalidError,
-// ErrNoCall, ErrState (nothing to complete), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
-func (s *Switch) Complete(ctx context.Context, n Exten) error {
-	name, id, err := s.consultation(n)
+// Complete ends an attended transfer well: the extension is released and the two others talk. question names the consultation that is
+// meant, as Situation tells it; with "" it is the one that there is. Errors: InvalidError,
+// ErrNoCall, ErrState (nothing to complete, or another consultation), ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
+func (s *Switch) Complete(ctx context.Context, n Exten, question string) error {
+	name, id, err := s.consultation(n, question)
 	if err != nil {
 		return err
 	}
@@ -289,7 +293,7 @@ func (s *Switch) Complete(ctx context.Context, n Exten) error {
 // Cancel ends an attended transfer by going back: the one consulted is released and the extension talks to the first one
 // again. Errors are those of Complete.
 func (s *Switch) Cancel(ctx context.Context, n Exten) error {
-	name, id, err := s.consultation(n)
+	name, id, err := s.consultation(n, "")
 	if err != nil {
 		return err
 	}
@@ -307,7 +311,7 @@ func (s *state) attendedTransfer(m ami.Message) {
 	for name, value := range m.All() {
 		if strings.HasSuffix(name, "TransfererUniqueid") {
 			if ch := s.channels[value]; ch != nil {
-				ch.Aside, ch.Consulting = "", false
+				ch.Aside, ch.Question, ch.Consulting = "", "", false
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func TestConsultationThatFailed(t *testing.T) {
 	if err := r.sw.Consult(ctx, "802", "801"); !errors.Is(err, ErrUnreached) {
 		t.Errorf("Consult = %v", err)
 	}
-	if err := r.sw.Complete(ctx, "802"); !errors.Is(err, ErrState) {
+	if err := r.sw.Complete(ctx, "802", ""); !errors.Is(err, ErrState) {
 		t.Errorf("Complete = %v", err)
 	}
 	if err := r.sw.Cancel(ctx, "802"); !errors.Is(err, ErrState) {
@@ -65,7 +65,7 @@ func TestConsultationThatEndsLater(t *testing.T) {
 	f.Send(row("BridgeEnter", "PJSIP/802-00000002", "1.2", "1.1", "6", "BridgeUniqueid", "b1").String() + "\r\n")
 	f.Send(hint("802", "1").String() + "\r\n")
 	r.until(func(e Event) bool { c, ok := e.(ExtensionChanged); return ok && c.Exten == "802" && c.State == InUse })
-	if err := r.sw.Complete(ctx, "802"); !errors.Is(err, ErrState) {
+	if err := r.sw.Complete(ctx, "802", ""); !errors.Is(err, ErrState) {
 		t.Errorf("Complete = %v", err)
 	}
 	if n := len(f.Received("Hangup")); n != 0 {
@@ -79,7 +79,7 @@ func TestConsultationThatNeverBegins(t *testing.T) {
 	if err := r.sw.Consult(context.Background(), "802", "801"); !errors.Is(err, ErrState) {
 		t.Errorf("Consult = %v", err)
 	}
-	if err := r.sw.Complete(context.Background(), "802"); !errors.Is(err, ErrState) {
+	if err := r.sw.Complete(context.Background(), "802", ""); !errors.Is(err, ErrState) {
 		t.Errorf("Complete = %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -149,9 +150,27 @@ func (s *socket) words() (list []string) {
 		if keys := text("dtmf"); keys != "" {
 			line += " keys " + keys
 		}
+		if third := text("third_dn"); third != "" {
+			line += " third " + third
+		}
+		line += besides(m["app_data"])
 		list = append(list, line)
 	}
 	return list
+}
+
+// besides is what an event tells of a hold, of a consultation and of the agent's phone.
+func besides(data any) (words string) {
+	d, _ := data.(map[string]any)
+	for _, key := range []string{"hold", "consult"} {
+		if v, is := d[key]; is {
+			words += fmt.Sprintf(" %s %v", key, v)
+		}
+	}
+	if d["sip_state"] == "false" {
+		words += " away"
+	}
+	return words
 }
 
 // told waits for exactly these, in their order, and forgets them.
@@ -329,7 +348,7 @@ func TestCommandsOfSockets(t *testing.T) {
 		agent, other := b.phone("805"), b.third("801")
 		agent.Behave(phone.Behaviour{Manual: true})
 		b.idle("805", "801")
-		b.cli("dialplan add extension 02188880031,1,Queue,631 into from-trunk")
+		b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
 		s := b.watches("805", "logout")
 		s.does("subscribe", "key", "ola.caller.805")
 		s.does("login", "queue", "631", "type", "onhook")
@@ -340,10 +359,9 @@ func TestCommandsOfSockets(t *testing.T) {
 		b.listened(user, other, own, customer)
 		b.joined(s, other, own, customer)
 		b.collects(s, own, customer)
-		s.does("hold")
-		b.tells("the customer on hold", customer, music)
-		s.does("unhold")
-		b.hearsOf("the customer after the hold", customer, agentTone)
+		b.holds(s, own, customer)
+		b.asksByName(s, other, customer)
+		b.losesPhone(s, agent)
 
 		user.refused(409, "agent is busy", "intercept", "extn", "805", "dest", "801")
 		user.does("intercept", "extn", "801", "dest", "805")
@@ -410,6 +428,84 @@ func (b *olaBench) listened(user *socket, other *phone.Phone, own, customer *pho
 	user.refused(404, "no call", "unmonitor", "extn", "801")
 }
 
+// talks41 is what is told of an agent who talks to the customer of TestCommandsOfSockets; keys are what that one has pressed.
+const (
+	talks41 = "busy answer inbound 02150000041 answered"
+	keys41  = talks41 + " keys 7"
+)
+
+// holds: a hold is told whoever began it, by a command or by the phone's own key; that of the other party is none of the agent's.
+func (b *olaBench) holds(s *socket, own, customer *phone.Call) {
+	b.Helper()
+	s.does("hold")
+	b.tells("the customer on hold", customer, music)
+	s.told(keys41 + " hold server")
+	s.does("unhold")
+	b.hearsOf("the customer after the hold", customer, agentTone)
+	s.told(keys41)
+	b.must(own.Hold(b.ctx))
+	s.told(keys41 + " hold phone")
+	s.refused(409, "the call is not in a state for this", "unhold")
+	b.must(own.Unhold(b.ctx))
+	s.told(keys41)
+	b.must(customer.Hold(b.ctx))
+	b.tells("the agent whom the customer holds", own, music)
+	b.must(customer.Unhold(b.ctx))
+	b.hearsOf("the agent whom the customer has taken back", own, outsideTone)
+	s.nothing()
+}
+
+// asksByName: a consultation has a name, by which it alone is completed.
+func (b *olaBench) asksByName(s *socket, other *phone.Phone, customer *phone.Call) {
+	b.Helper()
+	s.refused(409, "the call is not in a state for this", "complete")
+	s.does("consult", "dest", "801")
+	first := b.incoming(other)
+	s.until("the consultation", func() bool { return len(s.events) > 0 && strings.HasSuffix(s.words()[len(s.events)-1], " consult 801") })
+	name := s.consulted()
+	s.does("unconsult")
+	b.over(first)
+	b.hearsOf("the customer after the question", customer, agentTone)
+	s.refused(409, "the call is not in a state for this", "complete", "consult_id", name)
+	s.until("the end of the consultation", func() bool { return s.words()[len(s.events)-1] == keys41 })
+	s.does("consult", "dest", "801")
+	second := b.incoming(other)
+	s.until("another consultation", func() bool { return strings.HasSuffix(s.words()[len(s.events)-1], " consult 801") })
+	if again := s.consulted(); again == name {
+		b.Errorf("two consultations have the name %s", name)
+	}
+	s.refused(409, "the call is not in a state for this", "complete", "consult_id", name)
+	b.hearsOf("who is asked, after a refusal", second, agentTone)
+	s.does("unconsult")
+	b.over(second)
+	b.hearsOf("the customer after both questions", customer, agentTone)
+	s.until("the end of both", func() bool { return s.words()[len(s.events)-1] == keys41 })
+	s.mu.Lock()
+	s.events = nil
+	s.mu.Unlock()
+}
+
+// consulted is the name of the consultation that was told last.
+func (s *socket) consulted() (name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, _ := s.events[len(s.events)-1]["app_data"].(map[string]any)
+	name, _ = d["consult_id"].(string)
+	if name == "" {
+		s.b.Errorf("a consultation without a name: %v", d)
+	}
+	return name
+}
+
+// losesPhone: that an agent's phone is gone is told during a call, too.
+func (b *olaBench) losesPhone(s *socket, agent *phone.Phone) {
+	b.Helper()
+	b.must(agent.Unregister(b.ctx))
+	s.told(keys41 + " away")
+	b.must(agent.Register(b.ctx))
+	s.told(keys41)
+}
+
 // joined: the agent brings a third party into his call, an extension and a number outside, and lets it go.
 func (b *olaBench) joined(s *socket, other *phone.Phone, own, customer *phone.Call) {
 	b.Helper()
@@ -419,13 +515,17 @@ func (b *olaBench) joined(s *socket, other *phone.Phone, own, customer *phone.Ca
 	b.hearsOf("the third party", at801, agentTone, outsideTone)
 	b.hearsOf("the customer with a third party", customer, agentTone, thirdTone)
 	b.hearsOf("the agent with a third party", own, outsideTone, thirdTone)
+	s.told(talks41 + " third 801")
 	s.does("unmonitor", "extn", "801", "three_way", "true")
 	b.over(at801)
+	s.told(talks41)
 	s.does("monitor", "dest", "02155551111", "three_way", "true")
 	outside := b.incoming(b.out)
 	b.must(outside.Heard(b.within(10*time.Second), 20))
+	s.told(talks41 + " third 02155551111")
 	s.does("unmonitor", "extn", "02155551111", "three_way", "true")
 	b.over(outside)
+	s.told(talks41)
 	b.hearsOf("the customer without a third party", customer, agentTone)
 }
 

@@ -67,7 +67,17 @@ declare namespace ola {
     dtmf_his: string;
     /** The trunk, else "undefined". */
     gateway: string;
-    app_data: { other_str?: string };
+    app_data: {
+      other_str?: string;
+      /** The agent's call is on hold: by a command, or by his phone's own key. */
+      hold?: "server" | "phone";
+      /** Number of whom he asks while the other party waits; "" while that is not known. */
+      consult?: string;
+      /** Names that consultation, for complete. */
+      consult_id?: string;
+      /** No phone of his is registered, or it does not answer. */
+      sip_state?: "false";
+    };
   }
 
   type State = "ready" | "unready" | "logout" | "login" | "busy" | "acw";
@@ -178,6 +188,8 @@ declare namespace ola {
     /** Asks there first; unconsult takes the other party back. */
     consult(destNum: string): Promise<Reply>;
     unconsult(): Promise<Reply>;
+    /** Leaves the two others alone; with consultId only in that consultation, else it is refused (409). */
+    complete(consultId?: string): Promise<Reply>;
     /** extn gets the call of destNum. */
     intercept(destNum: string, extn?: string): Promise<Reply>;
     /** extn listens to beMonExtn. */

@@ -214,6 +214,10 @@
       return this._command('unconsult', { extn: this._extn });
     }
 
+    complete(consultId) {
+      return this._command('complete', { extn: this._extn, consult_id: consultId });
+    }
+
     intercept(destNum, extn) {
       return this._command('intercept', { extn: extn || this._extn, dest: destNum });
     }

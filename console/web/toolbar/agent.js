@@ -1,9 +1,10 @@
 // The agent as the page knows him: the socket of the daemon, kept up, and what it has told. Views are told of each change.
 
-const link = { tick: 500, quiet: 900, lost: 2200, deep: 5, again: 3000, besides: 2000 }; // milliseconds; each so-manieth look asks for Asterisk, too
+const link = { tick: 500, quiet: 900, lost: 2200, deep: 2, again: 3000, pong: 4000 }; // milliseconds; each so-manieth look asks for Asterisk, too
 const kept = "dialbridge.toolbar";
-const times = { again: 500, againMost: 5000, open: 5000, heartbeat: 5000, pong: 4000 };
-const nobody = { agent: null, call: null, callers: [], held: false, asking: "", third: "", listening: "", afterCallEnds: 0, talkingSince: 0, popUrl: "", blocked: false };
+const times = { again: 500, againMost: 5000, open: 5000, heartbeat: 5000, pong: link.pong };
+const quietCall = { held: "", asking: "", question: "", third: "" };
+const nobody = { agent: null, call: null, callers: [], away: false, ...quietCall, listening: "", afterCallEnds: 0, talkingSince: 0, popUrl: "", blocked: false };
 
 const beside = (path) => new URL(path, location.href).href;
 
@@ -42,14 +43,13 @@ export class Agent {
     this.heard = 0;
     this.looks = 0;
     this.looking = false;
+    this.looked = 0;
+    this.ticked = Date.now();
     this.popped = "";
-    this.done = 0; // commands that have begun or ended: an answer from before one of them is old
-    this.asked = 0;
-    this.others = new BroadcastChannel(kept); // other tabs of this browser, which may be of the same agent
-    this.others.onmessage = ({ data }) => { if (this.state.call && data === this.state.extension) this.refresh(); };
+    this.asks = ""; // whom he has asked last: until that one answers, nobody tells who it is
     this.queues = new Map(); // of callers, by the id of their channel
     setInterval(() => this.look(), link.tick);
-    document.addEventListener("visibilitychange", () => this.look());
+    for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, () => this.look());
     addEventListener("offline", () => this.set({ link: this.state.signedIn ? "lost" : "none" }));
   }
 
@@ -85,7 +85,7 @@ export class Agent {
       this.ola = ola;
       ola._extn = status.extension;
       ola.onMessage = (_, message) => { if (ola === this.ola) this.receive(message); };
-      ola.onClose = () => { if (ola === this.ola && this.state.signedIn) this.set({ link: "lost" }); };
+      ola.onClose = () => { if (ola === this.ola && this.state.signedIn) this.set({ link: "lost", callers: [] }); }; // who goes meanwhile is not told
       ola.onConnect = ola.onReconnect = () => { if (ola === this.ola) this.hear(); };
       ola.onError = (error) => { if (ola === this.ola) this.leave(error); };
       await ola.connect(beside("../../ola_socket"), login.username, login.password);
@@ -140,21 +140,16 @@ export class Agent {
 
   /** Asks for what a state needs besides, as soon as it is told. */
   async refresh() {
-    const { login, done } = this;
-    this.asked = performance.now();
+    const { login } = this;
     try {
       const status = await this.ask();
-      if (login !== this.login) return;
-      const { held, asking, third, ...times } = this.took(status);
-      this.set({ status, ...times, ...(done === this.done ? { held, asking, third } : {}) });
+      if (login === this.login) this.set({ status, ...this.took(status) });
     } catch { /* the link is watched elsewhere; without it no number is shown */ }
   }
 
   took(status) {
     const now = performance.now();
     return {
-      held: status.held, third: status.third[0] || "",
-      asking: status.asks ? this.state.asking.replace("…", "") || status.asking || "…" : "", // … until it is known who
       afterCallEnds: status.after_call_ms > 0 ? now + status.after_call_ms : 0,
       talkingSince: status.talking_ms > 0 ? now - status.talking_ms : 0,
     };
@@ -164,11 +159,9 @@ export class Agent {
   async command(send, fine = []) {
     if (!this.ola) return false;
     this.pending++;
-    this.done++;
     this.set({ error: null });
     try {
       await send();
-      this.others.postMessage(this.state.extension);
       return true;
     } catch (error) {
       if (fine.includes(error.code)) return true;
@@ -177,7 +170,6 @@ export class Agent {
       return false;
     } finally {
       this.pending--;
-      this.done++;
     }
   }
 
@@ -189,30 +181,34 @@ export class Agent {
   transfer(number) { return this.command(() => this.ola.transfer(number)); }
   take(uuid) { return this.command(() => this.ola.take_call(uuid)); }
 
-  async hold() { return (await this.command(() => this.ola.hold())) && this.now({ held: true }); }
-  async unhold() { return (await this.command(() => this.ola.unhold())) && this.now({ held: false }); }
+  hold() { return this.command(() => this.ola.hold()); }
+  unhold() { return this.command(() => this.ola.unhold()); }
 
-  async consult(number) { return (await this.command(() => this.ola.consult(number))) && this.now({ asking: number }); }
-
-  /** Connects the two others: to hang up does that, but with nobody to connect it would hang up on the caller. */
-  async complete() {
-    await this.refresh();
-    if (this.state.asking) return this.hangup();
-    this.set({ error: Object.assign(new Error("nobody is asked any more"), { code: 409 }) });
-    return false;
+  consult(number) {
+    this.asks = number;
+    return this.command(() => this.ola.consult(number));
   }
 
-  async cancel() { return (await this.command(() => this.ola.unconsult())) && this.now({ asking: "" }); }
+  /** Connects the two others, of the very consultation that is shown: when it is over meanwhile, nothing is done. */
+  complete() {
+    return this.command(async () => {
+      const over = Object.assign(new Error("nobody is asked any more"), { code: 409 });
+      if (!this.state.question) throw over;
+      await this.ola.complete(this.state.question).catch((error) => { throw error.code === 409 ? over : error; });
+    });
+  }
 
-  async three(number) { return (await this.command(() => this.ola.three_way(number))) && this.now({ third: number }); }
-  async leaveThird() { return (await this.command(() => this.ola.exit_three_way(this.state.third), [404])) && this.now({ third: "" }); }
+  cancel() { return this.command(() => this.ola.unconsult()); }
+
+  three(number) { return this.command(() => this.ola.three_way(number)); }
+  leaveThird() { return this.command(() => this.ola.exit_three_way(this.state.third), [404]); }
 
   async listen(extension) { return (await this.command(() => this.ola.monitor(this.state.extension, extension))) && this.now({ listening: extension }); }
   async unlisten() { return (await this.command(() => this.ola.unmonitor(this.state.extension), [404])) && this.now({ listening: "" }); }
 
-  /** Notes the outcome of a command, if its call is still there. */
+  /** Notes the outcome of a command that the socket does not tell. */
   now(change) {
-    if (this.state.agent && this.state.agent.state === "busy" || "listening" in change) this.set(change);
+    this.set(change);
     return true;
   }
 
@@ -220,20 +216,21 @@ export class Agent {
     this.heard = performance.now();
     if (this.state.link !== "lost") return;
     this.set({ link: "up" });
-    if (this.state.call) this.refresh();
+    this.refresh(); // times that ran meanwhile, or stood still with the machine
   }
 
   /** Looks whether the server still answers: a dead link tells nothing by itself. */
   look() {
+    const now = performance.now(), slept = Date.now() - this.ticked > link.lost; // performance.now() stands still while a machine sleeps
+    this.ticked = Date.now();
     if (!this.state.signedIn || !this.ola) return;
-    const quiet = performance.now() - this.heard;
-    if (!this.ola.connected || quiet > link.lost) {
-      if (this.state.link !== "lost") this.set({ link: "lost" });
-    }
-    const { call, held, asking, third } = this.state; // what the socket does not tell the end of
-    if (call && call.answered && (held !== false || asking || third) && this.pending === 0 && performance.now() - this.asked > link.besides) this.refresh();
+    const quiet = slept ? Infinity : now - this.heard;
+    // Browsers wake a hidden page once a minute: it is silent because nobody has asked.
+    const unanswered = !document.hidden || this.looking && now - this.looked > link.lost - link.quiet;
+    if ((!this.ola.connected || quiet > link.lost && unanswered) && this.state.link !== "lost") this.set({ link: "lost" });
     if (this.looking || quiet < link.quiet || !this.ola.connected) return;
     this.looking = true;
+    this.looked = now;
     this.inquire().finally(() => { this.looking = false; });
   }
 
@@ -246,9 +243,11 @@ export class Agent {
         return;
       }
       this.looks++;
-      await (this.looks % link.deep === 0 || !this.state.asterisk ? ola.get_agent_state() : ola.ping());
+      const deep = this.looks % link.deep === 0 || !this.state.asterisk;
+      // Given up early, so that a connection that is dead without a word is made anew.
+      await ola._send(deep ? { action: "api", cmd: "get_agent_state", args: { extn: this.state.extension } } : { cmd: "ping" }, link.pong, true);
       if (ola !== this.ola) return;
-      if (this.looks % link.deep === 0 && !this.state.asterisk) this.set({ asterisk: true });
+      if (deep && !this.state.asterisk) this.set({ asterisk: true });
       this.hear();
     } catch (error) {
       if (ola !== this.ola || error.code === 504 || !error.cmd) return; // nothing was heard
@@ -279,8 +278,8 @@ export class Agent {
     const before = this.state.agent, had = this.state.call;
     const call = m.state === "busy" ? this.callOf(m) : null;
     const same = had && call && had.own === call.own;
-    const change = { agent: m, call, asterisk: true };
-    if (!same) Object.assign(change, { held: before || !call || !call.answered ? false : null, asking: "", third: "", talkingSince: 0 });
+    const change = { agent: m, call, asterisk: true, away: m.app_data.sip_state === "false", ...(call ? this.besides(m) : quietCall) };
+    if (!same) change.talkingSince = 0;
     if (!same && call) Object.assign(change, { popUrl: "", blocked: false });
     if (had && !call) change.listening = "";
     if (m.state !== "acw") change.afterCallEnds = 0;
@@ -297,6 +296,15 @@ export class Agent {
       this.refresh();
     }
     if (m.state === "acw" && moved) this.refresh();
+  }
+
+  /** What goes on in his call besides talking, whoever has brought that about. */
+  besides({ app_data: d, third_dn: third }) {
+    if (!("consult" in d)) {
+      if (this.state.question) this.asks = "";
+      return { held: d.hold || "", asking: "", question: "", third };
+    }
+    return { held: d.hold || "", asking: d.consult || this.asks || "…", question: d.consult_id, third };
   }
 
   callOf(m) {

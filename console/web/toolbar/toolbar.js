@@ -59,7 +59,7 @@ function Presence({ state, off }) {
   const [reason, setReason] = useState("");
   const does = state.agent ? state.agent.state : "logout";
   const counting = does === "acw" && state.afterCallEnds > 0;
-  useSeconds(counting);
+  useSeconds(counting && !off);
   const left = Math.max(0, Math.ceil((state.afterCallEnds - performance.now()) / 1000));
   const key = does === "ready" ? "bar.ready" : `bar.${does}`;
   return html`<section class="line" aria-label=${t("bar.stateOf")}>
@@ -79,7 +79,7 @@ function Presence({ state, off }) {
 /** The call that he has. */
 function Call({ state, off }) {
   const { call } = state;
-  useSeconds(Boolean(call && state.talkingSince));
+  useSeconds(Boolean(call && state.talkingSince) && !off);
   if (!call) return null;
   const inbound = call.direction === "inbound", canAnswer = inbound && state.status && state.status.answer;
   const title = !call.answered ? t(inbound ? "bar.incoming" : "bar.outgoing") : state.asking ? t("bar.asking", { number: state.asking }) : state.held ? t("bar.onHold") : t("bar.talking");
@@ -91,14 +91,15 @@ function Call({ state, off }) {
       ${inbound && call.called && html`<div><dt>${t("bar.called")}</dt><dd id="call-called">${call.called}</dd></div>`}
       ${state.talkingSince > 0 && html`<div><dt>${t("bar.since")}</dt><dd id="call-time">${clock(performance.now() - state.talkingSince)}</dd></div>`}
     </dl>
+    ${state.held === "phone" && html`<p id="at-phone" class="quiet">${t("bar.holdAtPhone")}</p>`}
     ${state.blocked && html`<p class="notice warn" role="alert">${t("bar.blocked")}</p>`}
     ${state.popUrl && state.status && state.status.pop === "tab" && html`<p><a id="pop" href=${state.popUrl} target="dialbridge-pop" rel="opener" onClick=${() => agent.set({ blocked: false })}>${t("bar.pop")}</a></p>`}
     ${inbound && !call.answered && !canAnswer && html`<p class="quiet">${t("bar.atPhone")}</p>`}
     <div class="line">
       ${!call.answered && canAnswer && html`<button id="answer" class="primary" disabled=${off} onClick=${() => agent.answer()}>${t("bar.answer")}</button>`}
       <button id="hangup" class="danger" disabled=${off} onClick=${() => agent.hangup()}>${t("bar.hangup")}</button>
-      ${call.answered && state.held !== true && html`<button id="hold" disabled=${off} onClick=${() => agent.hold()}>${t("bar.hold")}</button>`}
-      ${call.answered && state.held !== false && html`<button id="unhold" disabled=${off} onClick=${() => agent.unhold()}>${t("bar.unhold")}</button>`}
+      ${call.answered && !state.held && html`<button id="hold" disabled=${off} onClick=${() => agent.hold()}>${t("bar.hold")}</button>`}
+      ${call.answered && state.held === "server" && html`<button id="unhold" disabled=${off} onClick=${() => agent.unhold()}>${t("bar.unhold")}</button>`}
       ${state.asking && html`<button id="complete" class="primary" disabled=${off} onClick=${() => agent.complete()}>${t("bar.complete")}</button>
         <button id="cancel" disabled=${off} onClick=${() => agent.cancel()}>${t("bar.cancel")}</button>`}
       ${state.third && html`<button id="leave" disabled=${off} onClick=${() => agent.leaveThird()}>${t("bar.leave", { number: state.third })}</button>`}
@@ -158,6 +159,7 @@ function Toolbar() {
       <div role="alert">${lost && html`<p id="lost" class="notice bad">${t("bar.lost")}</p>`}${away && html`<p id="away" class="notice bad">${t("bar.asterisk")}</p>`}</div>
       <div role="alert">${state.error && html`<p id="error" class="notice bad">${refusal(state.error)}</p>`}</div>
       ${!state.signedIn ? html`<${SignIn} state=${state} />` : html`<div class=${off ? "stale" : ""}>
+        <div role="alert">${state.away && html`<p id="phone-away" class="notice warn">${t("bar.phoneAway")}</p>`}</div>
         <${Presence} state=${state} off=${off} />
         <${Call} state=${state} off=${off} />
         ${!state.call && state.agent && state.agent.state !== "logout" && html`<${NumberForm} id="number" label=${t("bar.number")} disabled=${off} actions=${[{ id: "dial", label: t("bar.dial"), does: (n) => agent.dial(n) }]} />`}
