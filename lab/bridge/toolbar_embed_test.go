@@ -1,11 +1,8 @@
 package bridge_test
 
 import (
-	"os"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/dialbridge/dialbridge/lab"
 	"github.com/dialbridge/dialbridge/lab/browser"
@@ -126,52 +123,4 @@ func TestToolbarPopsUpInAFrame(t *testing.T) {
 	b.must(customer.Hangup(b.ctx))
 	b.over(own)
 	d.p.WaitGone("#call")
-}
-
-// TestToolbarShowsALostLink: what is shown while nothing is known is said to be old, and buttons that would do nothing cannot be pressed.
-func TestToolbarShowsALostLink(t *testing.T) {
-	t.Parallel()
-	b, _ := toolbarBench(t, "22", "[ami]\nping = 1s\ndead_after = 3s\n")
-	web := browser.ForTest(t, browser.Options{})
-	d := &desk{bench: b, p: web.Open(b.d.URL + "/console/toolbar/"), phone: b.phone("805")}
-	b.idle("805")
-	d.signIn("805", lab.Secret("805"), "631")
-	d.p.Expect("ERR_")      // what the browser says of connections that were cut
-	d.p.Expect("WebSocket") // and of those that were not made
-	d.p.Expect("503")
-	d.p.Click("#ready")
-	d.state("ready")
-	cut := func(what string, how func()) {
-		t.Helper()
-		d.p.Eval(`window.lostAt = 0; new MutationObserver((_, o) => {
-			if (document.querySelector('#lost, #away')) { window.lostAt = performance.now(); o.disconnect(); }
-		}).observe(document.body, {subtree: true, childList: true}); window.cutAt = performance.now()`, nil)
-		how()
-		d.p.Until(what+" to be shown", "window.lostAt > 0")
-		d.p.Until("buttons to be off", "Array.from(document.querySelectorAll('main button')).every(b => b.disabled)")
-		var took float64
-		d.p.Eval("window.lostAt - window.cutAt", &took)
-		t.Logf("%s was shown after %.1f s", what, took/1000)
-	}
-	cut("a daemon that hangs", func() { b.must(b.d.Signal(syscall.SIGSTOP)) })
-	b.must(b.d.Signal(syscall.SIGCONT))
-	d.p.WaitGone("#lost")
-
-	_, port, _ := strings.Cut(strings.TrimPrefix(b.d.URL, "http://"), ":")
-	text, err := os.ReadFile(b.d.Config)
-	b.must(err)
-	b.must(os.WriteFile(b.d.Config, []byte(strings.Replace(string(text), "BINDPORT = 0", "BINDPORT = "+port, 1)), 0o600))
-	cut("a daemon that died", func() { b.must(b.d.Kill()) })
-	b.must(b.d.Run(b.within(30 * time.Second)))
-	b.must(b.d.Ready(b.within(30 * time.Second)))
-	d.p.WaitGone("#lost")
-	d.state("ready")
-	d.p.Click("#break")
-	d.state("unready")
-
-	b.must(b.lab.Kill(b.ctx))
-	d.p.Wait("#away")
-	b.must(b.lab.Boot(b.within(60 * time.Second)))
-	b.must(b.d.Ready(b.within(60 * time.Second)))
-	d.p.WaitGone("#away")
 }

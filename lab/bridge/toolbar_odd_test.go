@@ -36,9 +36,27 @@ func TestToolbarKeepsUp(t *testing.T) {
 		d.number("#target", "801", "#consult")
 		at801 := b.incoming(colleague)
 		d.p.WaitText("#call-state", "Asking 801")
+		d.p.WaitText("#caller", "02150000081")
 		b.must(at801.Hangup(b.ctx))
 		d.p.WaitText("#call-state", "Talking")
 		d.p.WaitGone("#complete")
+		d.p.WaitText("#caller", "02150000081")
+
+		b.must(own.Hold(b.ctx))
+		d.p.WaitText("#at-phone", "Your phone holds the call")
+		d.p.WaitGone("#hold")
+		d.p.WaitGone("#unhold")
+		b.must(own.Unhold(b.ctx))
+		d.p.Wait("#hold")
+		b.must(customer.Hold(b.ctx))
+		b.tells("the agent whom the customer holds", own, music)
+		d.p.WaitText("#call-state", "Talking")
+		b.must(customer.Unhold(b.ctx))
+
+		b.must(agent.Unregister(b.ctx))
+		d.p.WaitText("#phone-away", "not registered")
+		b.must(agent.Register(b.ctx))
+		d.p.WaitGone("#phone-away")
 
 		d.number("#target", "801", "#three")
 		at801 = b.incoming(colleague)
@@ -58,9 +76,36 @@ func TestToolbarKeepsUp(t *testing.T) {
 		other.p.WaitText("#call-state", "Talking")
 		d.p.WaitText("#call-state", "Talking")
 
-		b.must(customer.Hangup(b.ctx))
+		d.number("#target", "801", "#consult") // in one browser,
+		at801 = b.incoming(colleague)
+		other.p.WaitText("#call-state", "Asking 801")
+		other.p.Click("#complete") // and connected in another
 		b.over(own)
 		d.p.WaitGone("#call")
+		other.p.WaitGone("#call")
+		b.must(customer.Hangup(b.ctx))
+		b.over(at801)
+
+		b.must(agent.Unregister(b.ctx))
+		d.p.Wait("#phone-away")
+		d.number("#number", "801", "#dial")
+		d.p.WaitText("#error", "extension is not registered")
+		b.must(agent.Register(b.ctx))
+		d.p.WaitGone("#phone-away")
+
+		d.number("#number", "801", "#dial")
+		own, at801 = b.incoming(agent), b.incoming(colleague)
+		d.p.WaitText("#call-state", "Talking")
+		other.p.WaitText("#call-state", "Talking")
+		d.p.Click("#signout")
+		d.p.Wait("#signin")
+		other.p.WaitGone("#call") // without a queue he is no agent: nothing is shown of a call
+		other.state("logout")
+		b.hearsOf("who is talked to by one who has signed out", at801, agentTone)
+		other.number("#join", "631", "#do-join")
+		other.p.WaitText("#call-time", ":") // the last that comes, and moves the buttons
+		other.p.Click("#hangup")
+		b.over(own)
 		other.p.WaitGone("#call")
 	})
 }

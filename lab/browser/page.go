@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -318,6 +319,16 @@ func (p *Page) Select(selector, value string) {
 func (p *Page) Size(width, height int64) {
 	p.b.t.Helper()
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+}
+
+// Freeze lets nothing run in a page that is frozen, as browsers do with tabs that nobody has looked at for long; Freeze(false) wakes it.
+func (p *Page) Freeze(on bool) {
+	p.b.t.Helper()
+	state := page.SetWebLifecycleStateStateActive
+	if on {
+		state = page.SetWebLifecycleStateStateFrozen
+	}
+	call(p, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
 }
 
 // Prefer makes the page believe in "light" or "dark".
