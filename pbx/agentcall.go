@@ -65,9 +65,19 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	case !ordered:
 		call.Answered = cmp.Or(line.Answered, s.at)
 	case line.Bridge != "" && !line.Waits:
-		call.Answered = s.at
+		call.Answered = c.talksSince(line.ID, s.at)
 	}
 	return call
+}
+
+// talksSince is when a channel first had somebody to talk to, now where that is not known: a daemon that was started anew has seen nothing of it.
+func (c *call) talksSince(id string, now time.Time) time.Time {
+	for i := range c.Spans {
+		if sp := &c.Spans[i]; sp.Kind == SpanTalk && sp.Channel == id {
+			return sp.Start
+		}
+	}
+	return now
 }
 
 // trunkOf is the name of the trunk that a call goes over, "" for none.

@@ -155,11 +155,18 @@ func (d *desk) worksAfter(earliest, latest time.Time) {
 	d.p.Click("#ready")
 	d.state("ready")
 
-	customer := d.fromOutside("02150000092", "02188880031")
+	d.number("#number", "02155551111", "#dial")
 	own := d.rings(d.phone)
 	d.must(own.Answer(d.ctx))
+	earliest = time.Now()
+	dialled := d.incoming(d.out)
 	d.p.WaitText("#call-time", ":")
-	d.must(customer.Hangup(d.ctx))
+	latest = time.Now()
+	d.cut("a daemon that died during a call that was dialled", func() { d.must(d.d.Kill()) })
+	d.wait(3 * time.Second) // what a clock that begins anew would lack
+	d.back()
+	d.lasts(earliest, latest)
+	d.must(dialled.Hangup(d.ctx))
 	d.over(own)
 	d.anew()
 	d.state("ready") // by itself
