@@ -125,7 +125,9 @@ func (c *checkup) booted(ctx context.Context, client *ami.Client, m ami.Message)
 	c.actions(ctx, client)
 	c.timestamps(ctx, client)
 	c.classes(ctx, client)
-	c.phones(ctx, client, c.drivers(ctx, client))
+	found := c.drivers(ctx, client)
+	c.phones(ctx, client, found)
+	c.answering(ctx, client, found)
 	c.cdrs(ctx, client)
 	c.contexts(ctx, client)
 	c.queues(ctx, client)
@@ -278,6 +280,36 @@ func (c *checkup) phones(ctx context.Context, client *ami.Client, drivers []stri
 		}
 	}
 	c.good("extensions", "can be made by the API, in "+file)
+}
+
+// answering tells whether phones can be asked to pick up, which the toolbar's button to answer does. Whether a phone then does it, nobody
+// can know before.
+func (c *checkup) answering(ctx context.Context, client *ami.Client, drivers []string) {
+	const module = "res_pjsip_notify.so"
+	actions := map[string]string{"PJSIP": "PJSIPNotify", "SIP": "SIPnotify"}
+	m, err := client.Do(ctx, ami.NewAction("ListCommands"))
+	if err != nil || len(drivers) == 0 {
+		return // which was told above
+	}
+	tell, use := c.note, " ([toolbar] answer is off)"
+	if c.cfg.Toolbar.Answer {
+		tell, use = c.bad, ", and [toolbar] answer shows a button for it"
+	}
+	for _, driver := range drivers {
+		if _, ok := m.Lookup(actions[driver]); ok {
+			continue
+		}
+		if driver == "PJSIP" {
+			if _, err := client.Do(ctx, ami.NewAction("ModuleCheck", "Module", module)); err != nil {
+				tell("answering", "phones cannot be asked to pick up"+use+": asterisk has not loaded "+module, "it needs a file:  touch /etc/asterisk/pjsip_notify.conf",
+					"then:             asterisk -rx 'module load "+module+"'", "and for good:     in modules.conf no noload = "+module)
+				return
+			}
+		}
+		tell("answering", "phones cannot be asked to pick up"+use+": the manager user may not "+actions[driver], c.managerLines()...)
+		return
+	}
+	c.good("answering", "phones can be asked to pick up, if they obey")
 }
 
 func (c *checkup) cdrs(ctx context.Context, client *ami.Client) {

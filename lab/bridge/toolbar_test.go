@@ -211,6 +211,7 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 		}
 		d.p.Click("#ready")
 		d.state("ready")
+		d.passes(colleague)
 
 		d.p.Type("#number", "801")
 		d.p.Press("\r")
@@ -239,6 +240,44 @@ func TestTheAgentsDayInABrowser(t *testing.T) {
 			t.Errorf("Asterisk has %v", got)
 		}
 	})
+}
+
+// passes: a caller is passed on without a word. Where Asterisk cannot ask the phone to pick up, the page says why.
+func (d *desk) passes(colleague *phone.Phone) {
+	d.Helper()
+	const module = "res_pjsip_notify.so"
+	lacks := d.lab.Tech == "PJSIP"
+	if lacks {
+		d.cli("module unload " + module)
+		if said := d.checkup(); !strings.Contains(said, "FAIL  answering") || !strings.Contains(said, "asterisk has not loaded "+module) {
+			d.Errorf("check without %s:\n%s", module, said)
+		}
+	}
+	customer := d.fromOutside("02150000072", "02188880031")
+	own := d.rings(d.phone)
+	d.p.WaitText("#call-state", "Incoming call")
+	if lacks {
+		d.p.Click("#answer")
+		d.p.WaitText("#error", "its module "+module+" is not loaded")
+		d.cli("module load " + module)
+	}
+	if said := d.checkup(); !strings.Contains(said, "ok    answering") {
+		d.Errorf("check:\n%s", said)
+	}
+	d.p.Click("#answer")
+	d.must(own.Answered(d.within(10 * time.Second)))
+	d.p.WaitText("#call-time", ":")
+	d.number("#target", "801", "#transfer")
+	d.over(own)
+	at801 := d.incoming(colleague)
+	d.hearsOf("the customer who was passed on without a word", customer, thirdTone)
+	d.hearsOf("the colleague to whom he was passed on", at801, outsideTone)
+	d.state("acw")
+	d.p.WaitGone("#call")
+	d.must(customer.Hangup(d.ctx))
+	d.over(at801)
+	d.p.Click("#ready")
+	d.state("ready")
 }
 
 // joins: a colleague is brought into the call, and let go.
