@@ -78,6 +78,7 @@ func TestMethods(t *testing.T) {
 		{agent, `ola.transfer('13800000000')`, `{"action":"api","cmd":"transfer","args":{"extn":812,"dest":"13800000000"}}`, "404 no call"},
 		{agent, `ola.consult('808')`, `{"action":"api","cmd":"consult","args":{"extn":812,"dest":"808"}}`, "404 no call"},
 		{agent, `ola.unconsult()`, `{"action":"api","cmd":"unconsult","args":{"extn":812}}`, "404 no call"},
+		{agent, `ola.complete('7f6bd195')`, `{"action":"api","cmd":"complete","args":{"extn":812,"consult_id":"7f6bd195"}}`, "404 no call"},
 		{agent, `ola.collect_dtmf('812', 'custom/rate')`, `{"action":"api","cmd":"collect_dtmf","args":{"extn":"812","soundfile":"custom/rate"}}`, "404 no call"},
 		{agent, `ola.three_way('808', '812')`, `{"action":"api","cmd":"monitor","args":{"extn":"812","dest":"808","three_way":"true"}}`, "404 no call"},
 		{agent, `ola.three_way('808', '812', 'gw')`, `{"action":"api","cmd":"monitor","args":{"extn":"812","dest":"808","three_way":"true","goip_gateway":"gw"}}`, "404 no call"},

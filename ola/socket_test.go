@@ -213,6 +213,8 @@ func TestFrames(t *testing.T) {
 		{404, "no call", `{"cmd":"unhold","args":{"extn":808}}`},
 		{404, "no call", `{"cmd":"transfer","args":{"dest":"812"}}`},
 		{404, "no call", `{"cmd":"unconsult"}`},
+		{404, "no call", `{"cmd":"complete"}`},
+		{400, "consult_id: not a string, a number or a truth value", `{"cmd":"complete","args":{"consult_id":["1"]}}`},
 		{404, "no call", `{"cmd":"collect_dtmf","args":{"soundfile":"welcome"}}`},
 		{400, "soundfile: not the name of a sound below Asterisk's own folders", `{"cmd":"collect_dtmf","args":{"soundfile":"/etc/passwd"}}`},
 		{400, "soundfile: not the name of a sound below Asterisk's own folders", `{"cmd":"collect_dtmf","args":{"soundfile":"custom/../../x"}}`},
