@@ -56,7 +56,7 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 		call.Dialled = call.Number
 	}
 	call.Now = s.situation(a.Exten, line)
-	if before := &a.Call; before.Channel == line.ID && before.Number != "" && (line.Consulting || call.Other == before.Other) {
+	if before := &a.Call; before.Channel == line.ID && before.Number != "" && (line.Aside != "" || call.Other == before.Other) {
 		// Asterisk shows the phone whom it asks, and does not take that back when it returns.
 		call.Other, call.Number = before.Other, before.Number
 	}
