@@ -115,7 +115,7 @@ func (c *checkup) link(ctx context.Context, client *ami.Client) {
 func (c *checkup) mendLink(err error) []string {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return append([]string{"nothing listens there: is asterisk running (systemctl status asterisk), and [general] of manager.conf enabled?",
-			"when both are so: systemctl restart asterisk     # a manager that was switched off and on again may have lost its port"}, c.managerLines()...)
+			"when both are so: asterisk -rx 'core restart when convenient'     # 16 loses the port of a manager that is switched off and on again"}, c.managerLines()...)
 	}
 	return c.managerLines()
 }

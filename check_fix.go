@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -276,7 +280,43 @@ func (f *fixer) tell(ctx context.Context, commands []string) {
 			f.left("asterisk says to %s: %s", command, plain(out))
 		}
 	}
+	if slices.Contains(commands, "manager reload") {
+		f.listening(ctx)
+	}
 }
+
+// listening tells of a manager that Asterisk says is on, at an address where nobody listens: 16 closes the port when a reload switches the
+// manager off, and no reload opens that port again.
+func (f *fixer) listening(ctx context.Context) {
+	out, err := f.console(ctx, "manager show settings")
+	on := managerOn.MatchString(out)
+	found := managerAt.FindStringSubmatch(out)
+	if err != nil || !on || found == nil {
+		return // what is wrong then is told by the check that follows
+	}
+	host, port, err := net.SplitHostPort(found[1])
+	if err != nil {
+		return
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	dialer := net.Dialer{Timeout: consolePatience}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	switch {
+	case err == nil:
+		_ = conn.Close() // nothing was said
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.left("asterisk says that its manager is on at %s, and nothing listens there: some versions do not open the port again that a reload has "+
+			"closed. Asterisk has to be started again; when no call runs any more: asterisk -rx 'core restart when convenient'", found[1])
+	}
+}
+
+// What `manager show settings` says: whether the manager is on, and where.
+var (
+	managerOn = regexp.MustCompile(`(?m)^\s*Manager \(AMI\):\s+Yes\s*$`)
+	managerAt = regexp.MustCompile(`(?m)^\s*TCP Bindaddress:\s+(\S+:\d+)\s*$`)
+)
 
 // console runs a command of Asterisk's console.
 func (f *fixer) console(ctx context.Context, command string) (string, error) {

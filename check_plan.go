@@ -99,7 +99,7 @@ func (f *fixer) planManager() error {
 	general := f.managerGeneral(t, path)
 	text := managerText(name, secret, general, host)
 	shown := managerText(name, hidden, general, host)
-	if ok, err := f.own("manager", t, managerFile, text, shown, "manager reload"); err != nil || !ok {
+	if ok, err := f.own("manager", name, t, managerFile, text, shown, "manager reload"); err != nil || !ok {
 		return err
 	}
 	f.pair("manager", "ami", "username", name, f.cfg.AMI.Username, false)
@@ -216,7 +216,8 @@ func (f *fixer) managerGeneral(t *etc.Tree, own string) (lines []string) {
 	}
 	if value, byUs := set("enabled"); !etc.True(value) || byUs {
 		lines = append(lines, "enabled = yes")
-		if ip, err := netip.ParseAddr(t.Value("general", "bindaddr")); err != nil || !ip.IsLoopback() || byUs {
+		address, ours := set("bindaddr")
+		if ip, err := netip.ParseAddr(address); err != nil || !ip.IsLoopback() || ours {
 			lines = append(lines, "bindaddr = "+loopbackOf(ip))
 		}
 	}
@@ -249,9 +250,9 @@ func managerText(name, secret string, general []string, from string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// own plans a file of our own that holds a text, and the line by which Asterisk finds it. Where there is no place for such a line
+// own plans a file of our own that holds a text with a user, and the line by which Asterisk finds it. Where there is no place for such a line
 // nothing is planned, which is told.
-func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload ...string) (ok bool, err error) {
+func (f *fixer) own(part, user string, t *etc.Tree, name, text, shown string, reload ...string) (ok bool, err error) {
 	main, line := t.Files[0], `#tryinclude "`+name+`"`
 	i, reached := t.Including(name)
 	if reached && strings.Contains(text, "(+)") && !slices.ContainsFunc(i.Opened, func(name string) bool { return strings.EqualFold(name, "general") }) {
@@ -273,8 +274,12 @@ func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload .
 	} else {
 		f.due = append(f.due, reload...)
 	}
+	seen := func(t *etc.Tree) bool {
+		s, there := t.Find(user)
+		return there && s.File == c.path
+	}
 	if reached {
-		return true, nil
+		return f.proved(filepath.Base(main), before, seen)
 	}
 	host := main
 	if custom := customFiles[filepath.Base(main)]; custom != "" {
@@ -283,10 +288,33 @@ func (f *fixer) own(part string, t *etc.Tree, name, text, shown string, reload .
 		}
 	}
 	ok, err = f.edit(part, host, main, []string{line}, func(old string) string { return etc.Append(old, line) }, reload...)
-	if !ok {
+	if !ok || err != nil {
 		f.changes = f.changes[:before]
+		return false, err
 	}
-	return ok, err
+	return f.proved(filepath.Base(main), before, seen)
+}
+
+// proved reads a file of Asterisk as it will be, and takes back what was planned for it when Asterisk would not read it as it is meant: below
+// a comment that has no end, for one. That is told.
+func (f *fixer) proved(name string, before int, holds func(*etc.Tree) bool) (ok bool, err error) {
+	over := map[string]string{}
+	for _, c := range f.changes {
+		over[c.path] = string(c.text)
+	}
+	t, err := etc.ReadWith(f.o.etc, name, over)
+	if err != nil || holds(t) {
+		return err == nil, err
+	}
+	f.changes = f.changes[:before]
+	if len(t.Endless) == 0 {
+		f.left("%s would not be read as it is meant: add the lines that check prints by hand", t.Files[0])
+	}
+	for _, p := range t.Endless {
+		f.left("%s:%d has half a comment: asterisk passes over all that follows. Put the --; that is missing below it, or take the one that is "+
+			"too many away; then run this again", p.File, p.Line)
+	}
+	return false, nil
 }
 
 // edit plans a change to a file that is there, or one like another that is not. A file that a program makes is left as it is,

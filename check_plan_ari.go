@@ -54,7 +54,7 @@ func (f *fixer) planARI() error {
 		secret = rand.Text()
 	}
 	closed := ariClosed(t, path)
-	if ok, err := f.own("ari", t, ariFile, ariText(name, secret, closed), ariText(name, hidden, closed), "module reload res_ari.so"); err != nil || !ok {
+	if ok, err := f.own("ari", name, t, ariFile, ariText(name, secret, closed), ariText(name, hidden, closed), "module reload res_ari.so"); err != nil || !ok {
 		return err
 	}
 	f.pair("ari", "ari", "username", name, f.cfg.ARI.Username, false)
@@ -89,7 +89,7 @@ func (f *fixer) planHTTP() error {
 		return err
 	}
 	lines := []string{"enabled = yes"}
-	on := etc.True(t.Value("general", "enabled"))
+	on := enabled(t)
 	ip, err := netip.ParseAddr(t.Value("general", "bindaddr"))
 	if !on && (err != nil || !ip.IsLoopback()) {
 		lines = append(lines, "bindaddr = 127.0.0.1")
@@ -108,15 +108,22 @@ func (f *fixer) planHTTP() error {
 			section = "general"
 		}
 	}
-	_, err = f.edit("ari", path, t.Files[0], lines, func(text string) string {
+	before := len(f.changes)
+	ok, err := f.edit("ari", path, t.Files[0], lines, func(text string) string {
 		for _, line := range lines {
 			key, value, _ := strings.Cut(line, " = ")
 			text = etc.Asterisk.Set(text, section, key, value)
 		}
 		return text
 	}, "module reload http")
+	if ok && err == nil {
+		_, err = f.proved("http.conf", before, enabled)
+	}
 	return err
 }
+
+// enabled reports whether [general] says so.
+func enabled(t *etc.Tree) bool { return etc.True(t.Value("general", "enabled")) }
 
 // planRecords makes Asterisk send its call records.
 func (f *fixer) planRecords() error {
@@ -124,12 +131,16 @@ func (f *fixer) planRecords() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // records are composed, then
 	}
-	if err != nil || etc.True(t.Value("general", "enabled")) {
+	if err != nil || enabled(t) {
 		return err
 	}
-	_, err = f.edit("cdr_manager", t.Files[0], t.Files[0], []string{"[general]", "enabled = yes"}, func(text string) string {
+	before := len(f.changes)
+	ok, err := f.edit("cdr_manager", t.Files[0], t.Files[0], []string{"[general]", "enabled = yes"}, func(text string) string {
 		return etc.Asterisk.Set(text, "general", "enabled", "yes")
 	}, "module reload cdr_manager.so")
+	if ok && err == nil {
+		_, err = f.proved("cdr_manager.conf", before, enabled)
+	}
 	return err
 }
 

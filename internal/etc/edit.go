@@ -9,12 +9,13 @@ import (
 type Style struct {
 	Signs   string // such as ";#"
 	Blanked bool   // within a line a sign counts after a blank only
+	Blocks  bool   // there are comments of several lines, from ";--" to "--;"
 }
 
 // The styles of the files that are changed here.
 var (
 	// Asterisk's own files.
-	Asterisk = Style{Signs: ";"}
+	Asterisk = Style{Signs: ";", Blocks: true}
 	// Ours is api.conf.
 	Ours = Style{Signs: "#;", Blanked: true}
 )
@@ -30,8 +31,12 @@ func (s Style) Set(text, section, key, value string) string {
 	lines := slices.Collect(strings.Lines(text))
 	at, found, head := -1, -1, section == ""
 	current := ""
+	var state comments
 	for i, line := range lines {
 		bare := strings.TrimSpace(line)
+		if s.Blocks {
+			bare = strings.TrimSpace(state.cut(line, Place{}))
+		}
 		switch {
 		case strings.HasPrefix(bare, "["):
 			name, _, _ := strings.Cut(bare[1:], "]")

@@ -61,6 +61,29 @@ func TestReadFollowsIncludes(t *testing.T) {
 	}
 }
 
+// TestHalfComments: what is below them is lost, also in the next file of the same include.
+func TestHalfComments(t *testing.T) {
+	dir := folder(t,
+		"a.conf", "[a]\n#include \"d/*\"\nx = 1 --;\ny = 2\n",
+		"d/1.conf", "[one]\n;-- ;-- inner --;\n", "d/2.conf", "[two]\n", "d/.3.conf", "--;\n[three]\n",
+	)
+	over := map[string]string{filepath.Join(dir, "d/1a.conf"): "[one-a]\n--;\n[one-b]\n;--\n", filepath.Join(dir, "e.conf"): "[e]\n"}
+	tree, err := etc.ReadWith(dir, "a.conf", over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []etc.Place{{File: filepath.Join(dir, "d/1a.conf"), Line: 4}, {File: filepath.Join(dir, "a.conf"), Line: 3}}
+	if diff := cmp.Diff(want, tree.Endless); diff != "" {
+		t.Error(diff)
+	}
+	if tree.Value("one-b", "x") != "1 --;" || tree.Has("one-a") || tree.Has("two") || tree.Has("three") || tree.Has("e") || tree.Value("one-b", "y") != "" {
+		t.Errorf("%+v", tree)
+	}
+	if tree, err = etc.Read(dir, "a.conf"); err != nil || tree.Has("one-b") || !tree.Has("one") || tree.Endless[0].Line != 2 {
+		t.Errorf("%+v, %v", tree, err)
+	}
+}
+
 func TestReadEnds(t *testing.T) {
 	dir := folder(t, "a.conf", "#include a.conf\n")
 	if _, err := etc.Read(dir, "a.conf"); err == nil {
@@ -88,6 +111,7 @@ func TestSet(t *testing.T) {
 		{"no section", etc.Asterisk, "; only this\n", "", "k", "k = NEW\n; only this\n"},
 		{"ours: case and comments", etc.Ours, "[AMI]\nUserName = x#y # why\n", "ami", "username", "[AMI]\nusername = NEW # why\n"},
 		{"ours: an empty value", etc.Ours, "[ami]\nsecret =\n# next\n", "ami", "secret", "[ami]\nsecret = NEW\n# next\n"},
+		{"what is in a comment stays", etc.Asterisk, "[a]\n;--\nk=1\n[b]\n--;\nk=2\n", "a", "k", "[a]\n;--\nk=1\n[b]\n--;\nk = NEW\n"},
 		{"line ends of Windows", etc.Ours, "[ami]\r\nsecret = \r\n", "ami", "secret", "[ami]\r\nsecret = NEW\r\n"},
 		{"an open last line", etc.Ours, "[ami]", "ami", "secret", "[ami]\nsecret = NEW\n"},
 	} {
@@ -112,7 +136,7 @@ func TestReplaceKeepsOwnerAndWholeFiles(t *testing.T) {
 	}
 	now := time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
 	first, err := etc.Backup(path, now)
-	if err != nil || first != path+".dialbridge-20261122-093000" {
+	if err != nil || first != filepath.Join(dir, ".a.conf.dialbridge-20261122-093000") {
 		t.Fatalf("%s, %v", first, err)
 	}
 	if err := etc.Replace(path, []byte("new"), owner); err != nil {

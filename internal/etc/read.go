@@ -47,17 +47,25 @@ type Tree struct {
 	Includes []Include // Opened are the sections that there are before it
 	Exec     bool      // a part of it is made by a program (#exec), which is not run here
 
+	// Endless are the comments (";--") that have no end, and ends ("--;") that have no beginning: both swallow what is added below them.
+	Endless []Place
+
 	section string
-	comment bool // inside ;-- --;
+	over    map[string]string
 }
 
 // Read reads the file name of Asterisk's configuration folder. A file that is included and not there is passed over, as
 // it is no concern of who wants to add to the file.
-func Read(dir, name string) (*Tree, error) {
-	t := &Tree{Dir: dir}
-	if err := t.read(filepath.Join(dir, name), 0); err != nil {
+func Read(dir, name string) (*Tree, error) { return ReadWith(dir, name, nil) }
+
+// ReadWith reads what Read would read if the files of over, by their whole paths, had these texts already.
+func ReadWith(dir, name string, over map[string]string) (*Tree, error) {
+	t := &Tree{Dir: dir, over: over}
+	state := &comments{}
+	if err := t.read(filepath.Join(dir, name), 0, state); err != nil {
 		return nil, err
 	}
+	t.Endless = append(t.Endless, state.open...)
 	return t, nil
 }
 
@@ -84,16 +92,25 @@ func readText(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxSize))
 }
 
-func (t *Tree) read(path string, depth int) error {
+// text is that of a file.
+func (t *Tree) text(path string) (string, error) {
+	if text, given := t.over[path]; given {
+		return text, nil
+	}
 	text, err := readText(path)
+	return string(text), err
+}
+
+func (t *Tree) read(path string, depth int, state *comments) error {
+	text, err := t.text(path)
 	if err != nil {
 		return err
 	}
 	t.Files = append(t.Files, path)
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		number++
-		line = strings.TrimSpace(t.uncomment(line))
+		line = strings.TrimSpace(state.cut(line, Place{path, number}))
 		switch {
 		case line == "":
 		case line[0] == '#':
@@ -102,38 +119,13 @@ func (t *Tree) read(path string, depth int) error {
 			}
 		case line[0] == '[':
 			t.open(path, number, line)
-		default:
+		case strings.Contains(line, "="): // Asterisk passes over other lines, with a warning
 			name, value, _ := strings.Cut(line, "=")
 			value = strings.TrimSpace(strings.TrimPrefix(value, ">"))
 			t.Entries = append(t.Entries, Entry{Section: t.section, Name: strings.TrimSpace(name), Value: value, File: path, Line: number})
 		}
 	}
 	return nil
-}
-
-// uncomment cuts what follows a ";" that is not escaped, and what stands between ";--" and "--;".
-func (t *Tree) uncomment(line string) string {
-	var kept strings.Builder
-	for i := 0; i < len(line); i++ {
-		switch {
-		case t.comment:
-			if strings.HasPrefix(line[i:], "--;") {
-				t.comment = false
-				i += 2
-			}
-		case strings.HasPrefix(line[i:], `\;`):
-			kept.WriteByte(';')
-			i++
-		case strings.HasPrefix(line[i:], ";--") && !strings.HasPrefix(line[i:], ";---"):
-			t.comment = true
-			i += 2
-		case line[i] == ';':
-			return kept.String()
-		default:
-			kept.WriteByte(line[i])
-		}
-	}
-	return kept.String()
 }
 
 func (t *Tree) open(path string, number int, line string) {
@@ -183,16 +175,38 @@ func (t *Tree) directive(path, line string, depth int) error {
 	if depth+1 >= maxDepth {
 		return fmt.Errorf("%s: files include each other more than %d deep", path, maxDepth)
 	}
-	matches, err := filepath.Glob(t.path(pattern))
+	matches, err := t.matches(pattern)
 	if err != nil {
 		return fmt.Errorf("%s: #include %s: %w", path, pattern, err)
 	}
+	state := &comments{}
 	for _, m := range matches {
-		if err := t.read(m, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOdd) {
+		if err := t.read(m, depth+1, state); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOdd) {
 			return err
 		}
 	}
+	t.Endless = append(t.Endless, state.open...)
 	return nil
+}
+
+// matches lists the files that a pattern means, in the order in which Asterisk reads them.
+func (t *Tree) matches(pattern string) ([]string, error) {
+	list, err := filepath.Glob(t.path(pattern))
+	for path := range t.over {
+		if t.means(pattern, path) && !slices.Contains(list, path) {
+			list = append(list, path)
+		}
+	}
+	list = slices.DeleteFunc(list, func(path string) bool { return !t.means(pattern, path) })
+	slices.Sort(list)
+	return list, err
+}
+
+// means reports whether a pattern names a file. A "*" does not name one that begins with a dot.
+func (t *Tree) means(pattern, path string) bool {
+	ok, err := filepath.Match(t.path(pattern), path)
+	hidden := strings.HasPrefix(filepath.Base(path), ".") && !strings.HasPrefix(filepath.Base(pattern), ".")
+	return ok && err == nil && !hidden
 }
 
 func (t *Tree) path(name string) string {
@@ -236,7 +250,7 @@ func True(value string) bool {
 // Including returns the first include that reaches a file, which need not be there yet.
 func (t *Tree) Including(file string) (Include, bool) {
 	for _, i := range t.Includes {
-		if ok, err := filepath.Match(t.path(i.Pattern), t.path(file)); ok && err == nil {
+		if t.means(i.Pattern, t.path(file)) {
 			return i, true
 		}
 	}

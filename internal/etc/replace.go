@@ -44,7 +44,7 @@ func Replace(path string, text []byte, o Owner) (err error) {
 		return fmt.Errorf("%s %w", path, ErrLink)
 	}
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".dialbridge-new-*") // no *.conf that Asterisk would include
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".dialbridge-new-*") // nothing that Asterisk would include
 	if err != nil {
 		return err
 	}
@@ -81,10 +81,10 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Backup keeps a file as it is beside itself and returns the name: FILE.dialbridge-20261122-093000, with a number behind
-// it when there is one of that second already.
+// Backup keeps a file as it is beside itself and returns the name: .FILE.dialbridge-20261122-093000, with a number behind
+// it when there is one of that second already. The dot keeps it out of an #include "manager.d/*", which would read the old user a second time.
 func Backup(path string, now time.Time) (string, error) {
-	name := path + ".dialbridge-" + now.Format("20060102-150405")
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".dialbridge-"+now.Format("20060102-150405"))
 	for n := 0; ; n++ {
 		to := name
 		if n > 0 {

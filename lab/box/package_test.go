@@ -174,7 +174,7 @@ func (m *machine) goes(before []string) {
 }
 
 // backup is a copy of a file of Asterisk as it was before check --fix. It stays: it is the way back.
-var backup = regexp.MustCompile(`^/etc/asterisk/[a-z_]+\.conf\.dialbridge-[0-9-]+$`)
+var backup = regexp.MustCompile(`^/etc/asterisk/\.[a-z_]+\.conf\.dialbridge-[0-9-]+$`)
 
 // files lists what is on the disk, but for what Debian, systemd and Asterisk write anyway.
 func (m *machine) files() []string {

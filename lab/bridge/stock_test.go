@@ -86,6 +86,34 @@ func TestStockAsterisk(t *testing.T) {
 	})
 }
 
+// TestFixTellsOfAPortThatStaysShut switches the manager off and lets `check --fix` switch it on again. 22 opens its port; 16 does not, which is told
+// with what helps, and helps.
+func TestFixTellsOfAPortThatStaysShut(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &bench{T: t, ctx: t.Context(), lab: lab.ForTest(t, version, lab.Options{Stock: true})}
+		rec, err := bridge.NewReceiver(b.ctx, b.lab.IP)
+		b.must(err)
+		t.Cleanup(func() { _ = rec.Close() })
+		b.d, err = bridge.PrepareStock(b.lab, bridge.Options{Binary: binary, Dir: t.TempDir(), Receiver: rec})
+		b.must(err)
+		manager := filepath.Join(b.lab.EtcDir, "manager.conf")
+		b.must(os.WriteFile(manager, []byte(strings.Replace(b.read(manager), "enabled = yes", "enabled = no", 1)), 0o600))
+		_, err = b.lab.CLI(b.ctx, "manager reload")
+		b.must(err)
+
+		const told = "asterisk says that its manager is on at "
+		out, status := b.fix()
+		if shut := version == "16"; strings.Contains(out, told+b.lab.AMIAddress) != shut || (status == 0) == shut {
+			t.Errorf("it ended with %d:\n%s", status, out)
+		}
+		b.must(b.lab.Stop(b.ctx))
+		b.must(b.lab.Boot(b.ctx))
+		if out, status := b.fix(); status != 0 || strings.Contains(out, told) || !strings.Contains(out, "there is nothing to write") {
+			t.Errorf("after the restart it ended with %d:\n%s", status, out)
+		}
+	})
+}
+
 // fix runs `check --fix --yes` and returns what it prints and its exit status.
 func (b *bench) fix(args ...string) (out string, status int) {
 	b.Helper()
