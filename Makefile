@@ -16,6 +16,12 @@ NFPM_VERSION := v2.44.2
 NFPM_DIR    := $(CACHE)/dialbridge-tools/nfpm-$(NFPM_VERSION)-$(shell go env GOVERSION)
 NFPM        := $(NFPM_DIR)/nfpm
 
+MD2MAN_VERSION := v2.0.7
+MD2MAN_DIR  := $(CACHE)/dialbridge-tools/go-md2man-$(MD2MAN_VERSION)-$(shell go env GOVERSION)
+MD2MAN      := $(MD2MAN_DIR)/go-md2man
+# Whose the packages are: set it to yourself when you hand them on. Nobody reads mail at this address.
+MAINTAINER  ?= The dialbridge project <dialbridge@users.noreply.github.com>
+
 # What looks for faults of accessibility in pages. Its version stands where it is used.
 AXE_VERSION := $(shell sed -n 's/^const axeVersion = "\(.*\)"/\1/p' lab/browser/axe.go)
 AXE_DIR     := $(CACHE)/dialbridge-tools/axe-core-$(AXE_VERSION)
@@ -119,8 +125,8 @@ $(BIN)/linux-%/dialbridge: need-deb FORCE
 	CC=$(CC_$*) GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags $(STATIC_TAGS) -o $@ \
 	  -ldflags '$(LDFLAGS) $(STATIC_LDFLAGS)' .
 
-deb: $(NFPM) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
-	@for arch in $(ARCHS); do NFPM=$(NFPM) scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
+deb: $(NFPM) $(MD2MAN) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCHS
+	@for arch in $(ARCHS); do NFPM=$(NFPM) MD2MAN=$(MD2MAN) MAINTAINER='$(MAINTAINER)' scripts/deb.sh $$arch $(BIN)/linux-$$arch/dialbridge $(DEB_VERSION) $(DIST); done
 
 test-deb: need-lab ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
 	@scripts/need.sh qemu
@@ -130,6 +136,10 @@ $(NFPM):
 	@echo "building nfpm $(NFPM_VERSION), which takes about a minute, once"
 	mkdir -p $(NFPM_DIR)
 	cd / && GOFLAGS= GOBIN=$(NFPM_DIR) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+$(MD2MAN):
+	mkdir -p $(MD2MAN_DIR)
+	cd / && GOFLAGS= GOBIN=$(MD2MAN_DIR) go install github.com/cpuguy83/go-md2man/v2@$(MD2MAN_VERSION)
 
 FORCE:
 

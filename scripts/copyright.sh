@@ -10,7 +10,12 @@ text() { # TITLE FILE...
 	for file in "$@"; do
 		[ -f "$file" ] || continue
 		printf '\n---- %s: %s\n\n' "$title" "$(basename "$file")"
-		cat "$file"
+		if grep -q 'TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION' "$file"; then
+			echo "Apache License 2.0, in full in /usr/share/common-licenses/Apache-2.0 of Debian."
+			sed -n '/^ *Copyright [0-9]/p' "$file" # whose it is, where that stands below
+		else
+			cat "$file"
+		fi
 	done
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the Debian package of a program that has been built:
-#   NFPM=... deb.sh ARCH PROGRAM VERSION DIRECTORY
+#   NFPM=... MD2MAN=... MAINTAINER="NAME <ADDRESS>" deb.sh ARCH PROGRAM VERSION DIRECTORY
 # The same commit gives the same bytes: every date in the package is that of the commit (SOURCE_DATE_EPOCH).
 set -euo pipefail
 
@@ -15,9 +15,20 @@ trap 'rm -rf "$DEB_STAGE"' EXIT
 
 umask 022
 scripts/copyright.sh "$DEB_ARCH" >"$DEB_STAGE/copyright"
+date=$(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" -R)
+export MAINTAINER="${MAINTAINER:?}"
+gzip -9n >"$DEB_STAGE/changelog.gz" <<TEXT
+dialbridge ($DEB_VERSION) unstable; urgency=medium
+
+  * What is new is in /usr/share/doc/dialbridge/CHANGELOG.md.
+
+ -- $MAINTAINER  $date
+TEXT
+sed "s/@VERSION@/$DEB_VERSION/; s/@DATE@/$(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%B %Y')/" docs/man/dialbridge.8.md |
+	"${MD2MAN:-go-md2man}" | gzip -9n >"$DEB_STAGE/dialbridge.8.gz"
 # Documents keep their places, so that their links hold. What only engineers read stays out.
 mkdir "$DEB_STAGE/doc"
-git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!lab' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
+git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!docs/man' ':!lab' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
 
 mkdir -p "$dir"
 "${NFPM:-nfpm}" package --config systemd/nfpm.yaml --packager deb --target "$dir/dialbridge_${DEB_VERSION}_${DEB_ARCH}.deb" >&2

@@ -2,9 +2,9 @@
 # Installs, with apt, what building and testing need and what is missing:
 #   need.sh build   a C compiler (SQLite is C) and the certificates of the module proxy
 #   need.sh deb ARCH...   the same, and the compilers of those architectures that this machine is not
-#   need.sh qemu    the same, and what runs programs of the other architectures
+#   need.sh qemu    the same, what runs programs of the other architectures, and what looks for faults in packages
 #   need.sh lab     the same, what the lab boots Asterisk and whole machines with, and curl for the conformance run
-#   need.sh test    the same, Chromium for the pages of the console, and the languages of docs/receivers
+#   need.sh test    the same, what looks for faults in packages, Chromium for the pages of the console, and the languages of docs/receivers
 #   need.sh receivers  those languages
 #   need.sh npm     npm, for what tests take from its registry
 #   need.sh pictures    a font for Chinese
@@ -57,9 +57,10 @@ deb)
 qemu)
 	want qemu-aarch64-static qemu-user-static
 	want qemu-x86_64-static qemu-user-static
+	want lintian lintian
 	;;
 lab) machines ;;
-test) machines; want chromium chromium; languages ;;
+test) machines; want lintian lintian; want chromium chromium; languages ;;
 receivers) languages ;;
 npm) want npm npm ;;
 pictures) want /usr/share/fonts/truetype/wqy/wqy-microhei.ttc fonts-wqy-microhei ;;

@@ -1,8 +1,9 @@
 #!/bin/sh
-# boot.sh ROOT DIR NAME: becomes the first process of a box, in the namespaces that it was started in. ROOT is only read; DIR is an
-# empty folder to mount things in; NAME is that of the control group.
+# boot.sh ROOT DIR NAME [bare]: becomes the first process of a box, in the namespaces that it was started in. ROOT is only read; DIR is an
+# empty folder to mount things in; NAME is that of the control group. A bare one has no systemd, as a container: what its first process
+# does is to wait.
 set -eu
-root=$1 dir=$2 name=$3
+root=$1 dir=$2 name=$3 bare=${4-}
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$dir"
@@ -12,7 +13,7 @@ mkdir "$dir/groups/$name"
 echo $$ >"$dir/groups/$name/cgroup.procs"
 
 exec unshare --cgroup --propagation unchanged /bin/sh -eu -c '
-root=$1 dir=$2
+root=$1 dir=$2 bare=$3
 umount "$dir/groups"
 mount -t overlay -o "lowerdir=$root,upperdir=$dir/upper,workdir=$dir/work" overlay "$dir/root"
 cd "$dir/root"
@@ -36,5 +37,8 @@ ip link add name box0 address 02:00:00:00:00:01 type veth peer name box1 address
 mkdir -p mnt
 pivot_root . mnt
 umount -l /mnt
+if [ -n "$bare" ]; then
+	exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/sh -c "touch /run/up; while :; do sleep 60 & wait; done"
+fi
 exec env -i container=dialbridge PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console --show-status=true
-' sh "$root" "$dir"
+' sh "$root" "$dir" "$bare"

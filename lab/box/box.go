@@ -41,6 +41,8 @@ const HardwareAddress = "02:00:00:00:00:01"
 type Options struct {
 	// Version is Asterisk's major version: "16", on Debian 11, or "22", on a Debian of today.
 	Version string
+	// Bare is a machine without systemd, as a container is: nothing is started in it. The packages of systemd are there.
+	Bare bool
 	// Logger hears what takes time. Nil is silence.
 	Logger *slog.Logger
 }
@@ -51,6 +53,7 @@ type Box struct {
 	Version string
 
 	dir     string
+	bare    bool
 	cmd     *exec.Cmd
 	console *output
 	done    chan struct{}
@@ -86,7 +89,7 @@ func Boot(ctx context.Context, o Options) (*Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Box{Version: o.Version, console: &output{}, done: make(chan struct{}), release: release}
+	b := &Box{Version: o.Version, bare: o.Bare, console: &output{}, done: make(chan struct{}), release: release}
 	if b.dir, err = os.MkdirTemp("", "dialbridge-box-"); err != nil {
 		release()
 		return nil, fmt.Errorf("box: %w", err)
@@ -105,7 +108,11 @@ func Boot(ctx context.Context, o Options) (*Box, error) {
 // start runs the first process. The kernel kills it, and all others of the machine with it, when the thread that forked
 // it ends, so a thread is kept for it.
 func (b *Box) start(root string) error {
-	b.cmd = exec.Command("/bin/sh", "-c", bootScript, "boot.sh", root, b.dir, filepath.Base(b.dir)) //nolint:noctx // it lives until Close
+	args := []string{"-c", bootScript, "boot.sh", root, b.dir, filepath.Base(b.dir)}
+	if b.bare {
+		args = append(args, "bare")
+	}
+	b.cmd = exec.Command("/bin/sh", args...) //nolint:noctx // it lives until Close
 	b.cmd.Stdout, b.cmd.Stderr = b.console, b.console
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
@@ -133,8 +140,8 @@ func (b *Box) awaitBoot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
 	for {
-		out, err := b.Run(ctx, "systemctl", "is-system-running", "--wait")
-		if state := strings.TrimSpace(out); state == "running" || state == "degraded" {
+		up, out, err := b.up(ctx)
+		if up {
 			break
 		}
 		select {
@@ -145,6 +152,9 @@ func (b *Box) awaitBoot(ctx context.Context) error {
 		case <-time.After(pollTime):
 		}
 	}
+	if b.bare {
+		return nil
+	}
 	out, err := b.Run(ctx, "asterisk", "-rx", "core waitfullybooted")
 	if err != nil {
 		return fmt.Errorf("box: asterisk did not boot: %w: %s", err, out)
@@ -152,19 +162,37 @@ func (b *Box) awaitBoot(ctx context.Context) error {
 	return nil
 }
 
+// up reports whether the first process has done what it does at the start.
+func (b *Box) up(ctx context.Context) (up bool, out string, err error) {
+	if b.bare {
+		out, err = b.Run(ctx, "cat", "/run/up") // which is not there outside
+		return err == nil, out, err
+	}
+	out, err = b.Run(ctx, "systemctl", "is-system-running", "--wait")
+	state := strings.TrimSpace(out)
+	return state == "running" || state == "degraded", out, err
+}
+
 // Run executes a command in the machine, as root and without a terminal, and returns what it printed, on both streams. The
 // error has it too.
 func (b *Box) Run(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
-		"--target", strconv.Itoa(b.cmd.Process.Pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--", name,
-	}, args...)...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"}
-	cmd.WaitDelay = time.Second
+	cmd := b.command(ctx, name, args...)
+	cmd.Env = append(cmd.Env, "DEBIAN_FRONTEND=noninteractive")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out), err
+}
+
+// command is one in the machine, as root.
+func (b *Box) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
+		"--target", strconv.Itoa(b.cmd.Process.Pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--", name,
+	}, args...)...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
+	cmd.WaitDelay = time.Second
+	return cmd
 }
 
 // Path is the name on the host of a file of the machine. It is good until Close.

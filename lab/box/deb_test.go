@@ -47,11 +47,18 @@ func TestSame(t *testing.T) {
 		made := deb(t, arch)
 		dir := t.TempDir()
 		version := strings.Split(filepath.Base(made), "_")[1]
-		shell(t, root, fmt.Sprintf("touch %[1]s/bin/linux-%[2]s/dialbridge; umask 077; TZ=Asia/Tokyo NFPM=%[3]s scripts/deb.sh %[2]s %[1]s/bin/linux-%[2]s/dialbridge %[4]s %[5]s",
-			out, arch, makeVariable(t, "NFPM"), version, dir))
+		shell(t, root, fmt.Sprintf("touch %[1]s/bin/linux-%[2]s/dialbridge; umask 077; TZ=Asia/Tokyo %[3]s scripts/deb.sh %[2]s %[1]s/bin/linux-%[2]s/dialbridge %[4]s %[5]s",
+			out, arch, packers(t), version, dir))
 		if sum(t, made) != sum(t, filepath.Join(dir, filepath.Base(made))) {
 			t.Errorf("%s: the same again is not the same", made)
 		}
+	}
+}
+
+// TestLintian holds the packages to Debian's policy; what is otherwise on purpose stands, with its reason, in systemd/lintian-overrides.
+func TestLintian(t *testing.T) {
+	for _, arch := range archs() {
+		t.Log(shell(t, root, "lintian --allow-root --fail-on=error,warning "+deb(t, arch)))
 	}
 }
 

@@ -67,7 +67,7 @@ func olderDeb(t *testing.T) string {
 	shell(t, ".", fmt.Sprintf("tar -xJf %s -C %s", older, source))
 	tags, ldflags := makeVariable(t, "STATIC_TAGS"), makeVariable(t, "STATIC_LDFLAGS")
 	shell(t, source, fmt.Sprintf("go build -trimpath -buildvcs=false -tags %s -ldflags '%s' -o %s/dialbridge .", tags, ldflags, dir))
-	shell(t, root, fmt.Sprintf("NFPM=%s scripts/deb.sh %s %s/dialbridge 0.0.0+1 %s", makeVariable(t, "NFPM"), runtime.GOARCH, dir, dir))
+	shell(t, root, fmt.Sprintf("%s scripts/deb.sh %s %s/dialbridge 0.0.0+1 %s", packers(t), runtime.GOARCH, dir, dir))
 	return filepath.Join(dir, "dialbridge_0.0.0+1_"+runtime.GOARCH+".deb")
 }
 
@@ -105,6 +105,12 @@ func shell(t *testing.T, dir, line string) string {
 		t.Fatalf("%s: %v\n%s", line, err, text)
 	}
 	return string(text)
+}
+
+// packers are the settings of deb.sh, as the Makefile gives them.
+func packers(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("NFPM=%s MD2MAN=%s MAINTAINER='%s'", makeVariable(t, "NFPM"), makeVariable(t, "MD2MAN"), makeVariable(t, "MAINTAINER"))
 }
 
 // makeVariable is a variable of the Makefile.
