@@ -28,7 +28,7 @@ sed "s/@VERSION@/$DEB_VERSION/; s/@DATE@/$(LC_ALL=C date -u -d "@$SOURCE_DATE_EP
 	"${MD2MAN:-go-md2man}" | gzip -9n >"$DEB_STAGE/dialbridge.8.gz"
 # Documents keep their places, so that their links hold. What only engineers read stays out.
 mkdir "$DEB_STAGE/doc"
-git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!docs/man' ':!lab' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
+git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!docs/man' ':!lab' ':!*.gitignore' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
 
 mkdir -p "$dir"
 "${NFPM:-nfpm}" package --config systemd/nfpm.yaml --packager deb --target "$dir/dialbridge_${DEB_VERSION}_${DEB_ARCH}.deb" >&2

@@ -182,16 +182,40 @@ func (m *machine) configure(keyValue ...string) {
 		}
 		text = []byte(strings.Replace(string(text), line, key, 1))
 	}
-	f, err := os.OpenFile(m.Path("/etc/dialbridge/api.conf"), os.O_WRONLY|os.O_TRUNC, 0) // as an editor does: owner and mode stay
+	m.overwrite("/etc/dialbridge/api.conf", string(text))
+}
+
+// overwrite changes a file as an editor does: owner and mode stay.
+func (m *machine) overwrite(name, text string) {
+	m.Helper()
+	f, err := os.OpenFile(m.Path(name), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		m.Fatal(err)
 	}
-	if _, err := f.Write(text); err != nil {
+	if _, err := f.WriteString(text); err != nil {
 		m.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
 		m.Fatal(err)
 	}
+}
+
+// types runs a line at a terminal, and answers a question each time it is asked, which has to be once at least.
+func (m *machine) types(line, question, answer string) string {
+	m.Helper()
+	terminal, err := m.Type(m.ctx, line)
+	if err != nil {
+		m.Fatal(err)
+	}
+	asked := terminal.Answer(question, answer)
+	for err = asked; err == nil; {
+		err = terminal.Answer(question, answer)
+	}
+	shown, err := terminal.Close()
+	if asked != nil || err != nil {
+		m.Fatalf("%s: %v, %v\n%s", line, asked, err, shown)
+	}
+	return strings.ReplaceAll(shown, "\r\n", "\n")
 }
 
 // call makes a call on the stock Asterisk, which has no phones: by IAX2 to itself, as the guest that its sample configuration lets in, and

@@ -1,6 +1,8 @@
 package box_test
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dialbridge/dialbridge/internal/etc"
 	"github.com/dialbridge/dialbridge/lab/box"
 )
 
@@ -26,9 +29,11 @@ func TestPackage(t *testing.T) {
 			m.sandbox()
 			m.watchdog()
 			m.again()
+			m.aborted()
 			m.goes(before)
 			m.stranger()
 			m.agreed()
+			m.asked()
 		})
 	}
 }
@@ -38,7 +43,9 @@ func (m *machine) firstEvent() {
 	m.Helper()
 	begun := time.Now()
 	asterisk := m.run("find /etc/asterisk -type f -exec sha256sum {} + | sort")
-	said := m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null 2>&1")
+	install, check, start := fiveMinutes(m.T)
+	file := filepath.Base(m.copy(deb(m.T, runtime.GOARCH)))
+	said := m.types("cd /root && "+strings.Replace(install, "dialbridge_VERSION_amd64.deb", file, 1), "[yes/no]", "no")
 	if !strings.Contains(said, "dialbridge check --fix") {
 		m.Errorf("the installation does not say how to go on: %s", said)
 	}
@@ -52,9 +59,11 @@ func (m *machine) firstEvent() {
 	m.tells("dpkg-query --show --showformat='${Conffiles}' dialbridge | awk '{print $1}'", "/etc/dialbridge/api.conf")
 
 	r := m.receive()
-	m.configure("URL", r.URL, "WEBKEY", "a-key", "[webhook]\n# Signs the pushed events.\nsecret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-	m.run("dialbridge check --fix --yes")
-	m.run("systemctl start dialbridge")
+	m.threeLines(r.URL)
+	if said := m.types(check, "Write it? [y/N]", "y"); strings.Contains(said, "\nFAIL") || strings.Contains(said, "\nleft") {
+		m.Errorf("check --fix leaves something: %s", said)
+	}
+	m.run(start)
 	m.call()
 	record := m.until(r, "the record of a call", kind("cc_cdr"))
 	m.Logf("Asterisk %s: the record of the first call came %s after the installation was begun", m.Version, time.Since(begun).Round(time.Second))
@@ -65,6 +74,69 @@ func (m *machine) firstEvent() {
 	if got := record.Fields["mac"]; !strings.EqualFold(got, box.HardwareAddress) {
 		m.Errorf("the record has the hardware address %q", got)
 	}
+}
+
+// fiveMinutes are the commands that the README says to type.
+func fiveMinutes(t *testing.T) (install, check, start string) {
+	t.Helper()
+	var list []string
+	shown := false // a block of what is shown, not typed
+	for line := range strings.Lines(readmePart(t)) {
+		if strings.HasPrefix(line, "```") {
+			shown = !shown
+		} else if strings.HasPrefix(line, "    ") && !shown {
+			command, _, _ := strings.Cut(line, " # ")
+			list = append(list, strings.TrimSpace(command))
+		}
+	}
+	if len(list) != 3 {
+		t.Fatalf("the README says to type %q, and three commands are known here", list)
+	}
+	return list[0], list[1], list[2]
+}
+
+// readmePart is the README's section of the five minutes.
+func readmePart(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "\n## Five minutes\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	return part
+}
+
+// threeLines writes what the README says to write into api.conf, with another URL.
+func (m *machine) threeLines(url string) {
+	m.Helper()
+	_, ini, _ := strings.Cut(readmePart(m.T), "```ini\n")
+	ini, _, _ = strings.Cut(ini, "```")
+	conf, err := os.ReadFile(m.Path("/etc/dialbridge/api.conf"))
+	if err != nil {
+		m.Fatal(err)
+	}
+	text, section, set := string(conf), "", 0
+	for line := range strings.Lines(ini) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+		if strings.HasPrefix(line, "[") {
+			section = strings.Trim(line, "[]")
+			continue
+		}
+		key, value, _ := strings.Cut(line, " = ")
+		if !strings.Contains(text, "\n"+key+" =\n") {
+			m.Errorf("api.conf has no empty %s, which the README says to fill in", key)
+		}
+		if key == "URL" {
+			value = url
+		}
+		text = etc.Ours.Set(text, section, key, strings.TrimSpace(value))
+		set++
+	}
+	if set != 3 {
+		m.Errorf("%d lines of api.conf, want three", set)
+	}
+	m.overwrite("/etc/dialbridge/api.conf", text)
 }
 
 var exposed = regexp.MustCompile(`Overall exposure level for dialbridge.service: ([0-9.]+)`)
@@ -148,6 +220,30 @@ func (m *machine) again() {
 	m.run("systemctl enable --now dialbridge")
 }
 
+// aborted has dpkg give up a removal and an upgrade: the service runs as it did before, and one that was stopped stays so.
+func (m *machine) aborted() {
+	m.Helper()
+	m.run("mkdir -p /root/rival/DEBIAN && cd /root/rival && printf '#!/bin/sh\nexit 1\n' >DEBIAN/preinst && chmod 0755 DEBIAN/preinst && " +
+		"printf 'Package: rival\nVersion: 1\nArchitecture: all\nMaintainer: a <a@localhost>\nDescription: wants its place\n" +
+		"Conflicts: dialbridge\nReplaces: dialbridge\n' >DEBIAN/control && dpkg-deb --build . /root/rival.deb")
+	gives := func(line string) string {
+		return "! " + line + " </dev/null >/root/said 2>&1 && grep -o 'dialbridge in favour of rival$' /root/said | sort -u"
+	}
+	stands := "dpkg-query --show --showformat='${Status}\n' dialbridge; systemctl is-active dialbridge; ls /run/dialbridge.stopped 2>/dev/null || true"
+	m.tells(gives("dpkg --install /root/rival.deb")+"; "+stands, "dialbridge in favour of rival\ninstall ok installed\nactive")
+	m.run("systemctl stop dialbridge")
+	m.tells(gives("dpkg --install /root/rival.deb")+"; "+stands+" && systemctl start dialbridge", "dialbridge in favour of rival\ninstall ok installed\ninactive")
+
+	m.run("cd /var/lib/dpkg/info && cp -p dialbridge.prerm /root/ && echo exit 1 >>dialbridge.prerm")
+	m.tells("! dpkg --remove dialbridge 2>/dev/null >&2; "+stands, "deinstall ok installed\nactive") // what is wanted, and how it is
+	m.run("cp -p /root/dialbridge.prerm /var/lib/dpkg/info/")
+
+	pid := m.run("systemctl show --property=MainPID --value dialbridge")
+	m.run("cd /root && dpkg-deb --raw-extract dialbridge_*.deb new && cp rival/DEBIAN/preinst new/DEBIAN/ && dpkg-deb -Znone --build new /root/new.deb")
+	m.tells("! dpkg --install /root/new.deb 2>/dev/null >&2; "+stands+"; systemctl show --property=MainPID --value dialbridge", "install ok installed\nactive\n"+pid)
+	m.run("rm -r /root/rival* /root/new*")
+}
+
 // goes removes and purges.
 func (m *machine) goes(before []string) {
 	m.Helper()
@@ -180,7 +276,7 @@ var backup = regexp.MustCompile(`^/etc/asterisk/\.[a-z_]+\.conf\.dialbridge-[0-9
 func (m *machine) files() []string {
 	m.Helper()
 	return strings.Split(m.run(`find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log `+
-		`-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/asterisk -o -path /var/spool/asterisk `+
+		`-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/systemd -o -path /var/lib/asterisk -o -path /var/spool/asterisk `+
 		`-o -path '/etc/*-' -o -path /var/tmp \) -prune -o -print | sort`), "\n")
 }
 
@@ -199,4 +295,15 @@ func (m *machine) agreed() {
 	m.tells("stat -c '%U %a' /etc/asterisk/manager.d/dialbridge.conf", "asterisk 640")
 	m.run("systemctl start dialbridge")
 	m.tells("systemctl show --property=StatusText --value dialbridge | cut -d' ' -f1,2", "following asterisk")
+}
+
+// asked installs where somebody at the terminal wants Asterisk to be set up.
+func (m *machine) asked() {
+	m.Helper()
+	m.run("dpkg --purge dialbridge && ! test -e /etc/asterisk/manager.d/dialbridge.conf")
+	said := m.types("dpkg --install /root/dialbridge_*.deb", "[yes/no]", "yes")
+	if !strings.Contains(said, "wrote  /etc/asterisk/manager.d/dialbridge.conf") {
+		m.Errorf("it does not say what it writes: %s", said)
+	}
+	m.tells("stat -c '%U %a' /etc/asterisk/manager.d/dialbridge.conf && grep -c '^secret = .' /etc/dialbridge/api.conf", "asterisk 640\n1")
 }

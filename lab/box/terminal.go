@@ -22,7 +22,7 @@ type Terminal struct {
 // Type runs a line of shell at a terminal, which asks as it would ask a person. The caller must Close it.
 func (b *Box) Type(ctx context.Context, line string) (*Terminal, error) {
 	t := &Terminal{cmd: b.command(ctx, "/bin/sh", "-c", line)}
-	t.cmd.Env = append(t.cmd.Env, "TERM=dumb", "DEBIAN_FRONTEND=teletype")
+	t.cmd.Env = append(t.cmd.Env, "TERM=xterm")
 	var err error
 	if t.master, err = pty.Start(t.cmd); err != nil {
 		return nil, fmt.Errorf("box: %w", err)
