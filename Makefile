@@ -47,7 +47,7 @@ DEB_VERSION ?= $(shell scripts/deb-version.sh)
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb clean check need-build need-deb need-lab need-promtool need-receivers need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb test-deb-arm64 clean check need-build need-deb need-lab need-promtool need-receivers need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,11 @@ deb: $(NFPM) $(MD2MAN) static ## build dist/dialbridge_VERSION_ARCH.deb for ARCH
 test-deb: need-lab ## the packages of both architectures on Debian with Asterisk 16 and 22: install, upgrade, purge
 	@scripts/need.sh qemu
 	go test -count=1 -timeout 60m -v ./lab/box -args -all
+
+test-deb-arm64: need-lab ## the package of arm64 in a Debian of arm64, by an emulator: install, start, purge (some minutes, by hand)
+	@scripts/need.sh qemu
+	$(MAKE) deb ARCHS=arm64
+	go run ./lab/cmd/foreign arm64 $(DIST)/dialbridge_$(DEB_VERSION)_arm64.deb
 
 $(NFPM):
 	@echo "building nfpm $(NFPM_VERSION), which takes about a minute, once"

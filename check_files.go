@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -140,21 +141,32 @@ func readable(path string) error {
 // groupMend is how the daemon's user gets to read what is Asterisk's.
 var groupMend = []string{"usermod -a -G asterisk " + ownName, "systemctl restart " + ownName}
 
-// recordings looks into their folder, and opens the first one.
-func (c *checkup) recordings(context.Context) {
-	dir := c.cfg.Recordings.Directory
-	err := c.who.try(func() error {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
+// lookedAt bounds how many files and folders are passed to find a recording.
+const lookedAt = 1000
+
+// openOne opens the first file below a folder: recordings may be in folders by date, which can be closed where the upper one is open.
+func openOne(dir string) error {
+	n := 0
+	return filepath.WalkDir(dir+"/", func(path string, e fs.DirEntry, err error) error { // which goes through a link
+		n++
+		switch {
+		case err != nil && e != nil && e.Name() == "lost+found":
+			return fs.SkipDir
+		case err != nil:
 			return err
-		}
-		for _, e := range entries {
-			if e.Type().IsRegular() {
-				return readable(filepath.Join(dir, e.Name()))
-			}
+		case e.Type().IsRegular():
+			return cmp.Or(readable(path), fs.SkipAll)
+		case n == lookedAt:
+			return fs.SkipAll
 		}
 		return nil
 	})
+}
+
+// recordings looks into their folder, and opens the first one.
+func (c *checkup) recordings(context.Context) {
+	dir := c.cfg.Recordings.Directory
+	err := c.who.try(func() error { return openOne(dir) })
 	switch {
 	case err == nil:
 		c.good("recordings", dir+" can be read")

@@ -188,4 +188,19 @@ func TestCheckTriesFilesAsTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(check(), `^ok    permissions `, `^ok    recordings      .* can be read`, `^ok    call records `)
+	// FreePBX has a folder for each day.
+	if err := errors.Join(os.MkdirAll(path("monitor/2026/11"), 0o755), os.WriteFile(path("monitor/2026/11/a.wav"), nil, 0o600), os.Mkdir(path("monitor/lost+found"), 0o700),
+		os.Symlink(path("monitor"), path("link"))); err != nil {
+		t.Fatal(err)
+	}
+	expect(check(), `^FAIL  recordings      .*2026/11/a.wav: permission denied`)
+	if err := errors.Join(os.Remove(path("monitor/2026/11/a.wav")),
+		os.WriteFile(path("api.conf"), []byte(strings.Replace(text, path("monitor"), path("link"), 1)), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	expect(check(), `^ok    recordings      .*/link can be read`)
+	if err := os.Chmod(path("monitor/2026"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	expect(check(), `^FAIL  recordings      .*2026/?: permission denied`)
 }
