@@ -51,7 +51,7 @@ func (c *checkup) database(ctx context.Context) {
 // damagedMend is run as root, who can read secrets that the daemon is handed by its unit; the files become the daemon's.
 var damagedMend = []string{
 	"systemctl stop dialbridge",
-	"dialbridge serve --recover     # keeps the damaged file aside and saves what can be read; end it with Ctrl-C",
+	"dialbridge recover     # keeps the damaged file aside and saves what can be read",
 	"systemctl start dialbridge",
 }
 

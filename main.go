@@ -97,6 +97,7 @@ func (p program) command() *cobra.Command {
 		p.checkCommand(&file, load),
 		p.tokenCommand(load),
 		p.outboxCommand(load),
+		p.recoverCommand(load),
 		&cobra.Command{Use: "version", Short: "print the version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(p.out, "dialbridge %s (commit %s, %s)\n", version, commit, runtime.Version())
 			return err

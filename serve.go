@@ -43,7 +43,7 @@ func (p program) serve(ctx context.Context, load func() (*conf.Config, error), m
 	}
 	d, err := build(ctx, cfg, log, level, mend)
 	if damaged := (*sqlite.DamagedError)(nil); errors.As(err, &damaged) {
-		return fmt.Errorf("%w; it was left as it is: `dialbridge serve --recover` keeps it aside, saves what can be read, and goes on", err)
+		return fmt.Errorf("%w; it was left as it is: `dialbridge recover` keeps it aside and saves what can be read, `dialbridge serve --recover` goes on after that", err)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil // told to end before it had begun

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	// A user namespace, although root asks for it: it is what an emulator can be registered in without a trace on the machine.
 	all := []syscall.SysProcIDMap{{Size: 65536}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 		UidMappings: all, GidMappings: all, GidMappingsEnableSetgroups: true, Pdeathsig: syscall.SIGKILL,
 	}
 	return cmd.Run()
