@@ -50,7 +50,7 @@ export CGO_ENABLED := 1
 .PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb test-deb-arm64 clean check need-build need-deb need-lab need-promtool need-receivers need-test
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-build ## build bin/dialbridge
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dialbridge .
