@@ -54,6 +54,18 @@ func (n *Numbers) Set(ctx context.Context, number string, ways Way) error {
 	})
 }
 
+// SetNote replaces the note of a listed number; "" takes it away. Asterisk knows no notes. Errors are those of Remove.
+func (n *Numbers) SetNote(ctx context.Context, number, note string) error {
+	number, err := checkAll(number, Both, note)
+	if err != nil {
+		return err
+	}
+	return n.changeKnown(ctx, number, func(tx *sql.Tx) (bool, error) {
+		rows, err := exec(tx, `UPDATE blacklist_numbers SET note = ? WHERE number = ? AND (inbound = 1 OR outbound = 1)`, note, number)
+		return rows > 0, err
+	})
+}
+
 func checkAll(number string, ways Way, note string) (string, error) {
 	number, err := clean(number)
 	if err != nil {

@@ -55,7 +55,8 @@ type API struct {
 	sw         *pbx.Switch
 	numbers    *blacklist.Numbers
 	zone       *time.Location
-	exports    chan struct{} // that run
+	exports    exports
+	hearings   *hearings
 	users      *pbx.Users
 	audit      *audit.Log
 	sessions   *sessions
@@ -72,7 +73,7 @@ type API struct {
 // New makes the routes.
 func New(o Options) *API {
 	a := &API{
-		sw: o.Switch, numbers: o.Numbers, zone: cmp.Or(o.Zone, time.Local), exports: make(chan struct{}, mostExports),
+		sw: o.Switch, numbers: o.Numbers, zone: cmp.Or(o.Zone, time.Local), exports: exports{under: map[string]bool{}}, hearings: newHearings(),
 		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
 		origin: http.NewCrossOriginProtection(),
 	}
@@ -140,6 +141,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/stats", pbx.RoleSupervisor, a.stats},
 		{http.MethodGet, "/blacklist", pbx.RoleSupervisor, a.numberList},
 		{http.MethodPost, "/blacklist", pbx.RoleSupervisor, a.numberAdd},
+		{http.MethodPut, "/blacklist", pbx.RoleSupervisor, a.numberNote},
 		{http.MethodDelete, "/blacklist", pbx.RoleSupervisor, a.numberRemove},
 	}
 }

@@ -27,7 +27,7 @@ func (a *API) auditLog(c echo.Context) error {
 			return &httpd.Error{Status: http.StatusBadRequest, Message: "failed is neither true nor false"}
 		}
 	}
-	if f.Since, f.Until, err = span(p); err != nil {
+	if f.Since, f.Until, err = a.span(p); err != nil {
 		return err
 	}
 	if f.Limit, f.Before, err = newestFirst(p); err != nil {

@@ -285,16 +285,27 @@ func TestExportIsBounded(t *testing.T) {
 	}
 }
 
-// TestExportsAreFew: the third one at a time is told to come again, and a client that goes away makes room.
+// TestExportsAreFew: a user has one at a time, all together two; who comes beyond is told so, and others are served.
 func TestExportsAreFew(t *testing.T) {
 	r := newRig(t, 20)
-	for range mostExports {
-		r.api.exports <- struct{}{}
+	refused := func(status int, text string) {
+		t.Helper()
+		for _, method := range []string{http.MethodHead, http.MethodGet} {
+			w := r.request(method, Prefix+"/calls.csv", "")
+			if w.Code != status || w.Header().Get("Retry-After") != "10" || method == http.MethodGet && !strings.Contains(w.Body.String(), text) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
 	}
-	if w := r.request(http.MethodGet, Prefix+"/calls.csv", ""); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "10" {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	<-r.api.exports
+	r.must(r.api.exports.begin("local local"))
+	refused(http.StatusTooManyRequests, "another export of yours")
+	ann := r.enter("admin", adminPassword)
+	ann.expect(http.StatusOK, http.MethodGet, "/calls.csv", "")
+	r.api.exports.end("local local")
+	r.must(r.api.exports.begin("cookie ann"))
+	r.must(r.api.exports.begin("cookie bob"))
+	refused(http.StatusServiceUnavailable, "other exports")
+	r.api.exports.end("cookie ann")
 	for range 3 {
 		if w := r.request(http.MethodGet, Prefix+"/calls.csv", ""); w.Code != http.StatusOK {
 			t.Errorf("%d %s", w.Code, w.Body)
@@ -330,7 +341,7 @@ func TestBrokenExport(t *testing.T) {
 	if status, err := ask(); status != http.StatusInternalServerError || err != nil {
 		t.Errorf("the first row cannot be read: %d, %v", status, err)
 	}
-	if len(r.api.exports) != 0 {
+	if len(r.api.exports.under) != 0 {
 		t.Error("a broken export still counts")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -15,8 +16,34 @@ import (
 	"github.com/dialbridge/dialbridge/pbx"
 )
 
-// mostExports is how many exports may run at once: each reads the file as fast as its client takes the rows.
+// mostExports is how many exports may run at once, each of another user: each reads the file as fast as its client takes the rows.
 const mostExports = 2
+
+// exports are those that run. Its methods are safe for concurrent use.
+type exports struct {
+	mu    sync.Mutex
+	under map[string]bool // way, by whom
+}
+
+// begin takes a place for a user, or says why there is none.
+func (x *exports) begin(owner string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.under[owner]:
+		return &httpd.Error{Status: http.StatusTooManyRequests, Message: "another export of yours is under way, try again", RetryAfter: 10 * time.Second}
+	case len(x.under) >= mostExports:
+		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "other exports are under way, try again", RetryAfter: 10 * time.Second}
+	}
+	x.under[owner] = true
+	return nil
+}
+
+func (x *exports) end(owner string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.under, owner)
+}
 
 // byteOrderMark tells Excel that the file is UTF-8.
 const byteOrderMark = "\uFEFF"
@@ -38,14 +65,14 @@ func (a *API) callsCSV(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case a.exports <- struct{}{}:
-		defer func() { <-a.exports }()
-	default:
-		return &httpd.Error{Status: http.StatusServiceUnavailable, Message: "other exports are under way, try again", RetryAfter: 10 * time.Second}
+	owner := callerOf(c).owner()
+	if err := a.exports.begin(owner); err != nil {
+		return err
 	}
+	defer a.exports.end(owner)
 	sheet := sheet{c: c, zone: a.zone}
 	if c.Request().Method != http.MethodHead {
+		httpd.Noteworthy(c) // what leaves the house at once
 		err = a.sw.Latest(c.Request().Context(), f, pbx.CallPlace{}, sheet.add)
 	}
 	if err == nil {

@@ -22,11 +22,12 @@ type pace struct {
 	receivers time.Duration // between two looks at the receivers
 	forget    time.Duration // what is known of the receivers is too old to be told
 	readers   int
+	each      int // of one user
 	unsent    int // bytes that wait for a reader; one who falls behind is cut off and takes a new snapshot
 	frames    int // of them
 }
 
-var usual = pace{round: 250 * time.Millisecond, beat: time.Second, receivers: 2 * time.Second, forget: 10 * time.Second, readers: 64, unsent: 2 << 20, frames: 64}
+var usual = pace{round: 250 * time.Millisecond, beat: time.Second, receivers: 2 * time.Second, forget: 10 * time.Second, readers: 64, each: 16, unsent: 2 << 20, frames: 64}
 
 // live is the feed of what goes on: one look at the picture for all readers together, compared row by row with the one before. Nothing
 // is looked at while nobody reads. run must be called.
@@ -243,15 +244,28 @@ func (l *live) count() int {
 	return len(l.readers)
 }
 
-// errNoFeed is the answer to one reader too many, and while the daemon stops.
-var errNoFeed = &httpd.Error{Status: http.StatusServiceUnavailable, Message: "no more live feeds, try again later", RetryAfter: 2 * time.Second}
+// errNoFeed is the answer to one reader too many, and while the daemon stops; errManyFeeds to one too many of one user, so that one who opens ever
+// more of them shuts nobody else out.
+var (
+	errNoFeed    = &httpd.Error{Status: http.StatusServiceUnavailable, Message: "no more live feeds, try again later", RetryAfter: 2 * time.Second}
+	errManyFeeds = &httpd.Error{Status: http.StatusTooManyRequests, Message: "you have as many live feeds open as one may: close some", RetryAfter: 2 * time.Second}
+)
 
-// enter adds a reader.
+// enter adds a reader, unless there are too many, or too many of his.
 func (l *live) enter(r *reader) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || len(l.readers) >= l.pace.readers {
 		return errNoFeed
+	}
+	his := 0
+	for other := range l.readers {
+		if other.owner == r.owner {
+			his++
+		}
+	}
+	if his >= l.pace.each {
+		return errManyFeeds
 	}
 	l.readers[r] = true
 	select {

@@ -23,6 +23,7 @@ const (
 type reader struct {
 	fresh bool                   // has no snapshot yet; guarded by live.mu
 	cut   func(in time.Duration) // ends a write that is stuck
+	owner string                 // whom it counts against
 
 	mu    sync.Mutex // guards all below
 	queue [][]byte
@@ -94,7 +95,7 @@ func (a *API) liveFeed(c echo.Context) error {
 		return err
 	}
 	control := http.NewResponseController(c.Response())
-	r := &reader{fresh: true, wake: make(chan struct{}, 1)}
+	r := &reader{fresh: true, owner: callerOf(c).owner(), wake: make(chan struct{}, 1)}
 	r.cut = func(in time.Duration) { _ = control.SetWriteDeadline(time.Now().Add(in)) } // where it cannot be set, the server's own limit holds
 	if err := a.live.enter(r); err != nil {
 		return err

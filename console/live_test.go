@@ -24,6 +24,7 @@ import (
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	"github.com/dialbridge/dialbridge/internal/sqlite"
 	probe "github.com/dialbridge/dialbridge/internal/trial" // the room has a trial of its own
+	"github.com/dialbridge/dialbridge/lab/browser"
 	"github.com/dialbridge/dialbridge/pbx"
 	"github.com/dialbridge/dialbridge/webhook"
 )
@@ -528,4 +529,35 @@ func TestWhoMayNotRead(t *testing.T) {
 			t.Errorf("%s as an agent: %s %s", path, answer.Status, text)
 		}
 	}
+}
+
+// TestFeedsOfOneUser: nobody takes all feeds, however many he opens; others are served, and a page that is refused says why until it is let in.
+func TestFeedsOfOneUser(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.api.live.pace.each = 2 })
+	f.open().snapshot()
+	mine := f.open()
+	mine.snapshot()
+	if refused, text := f.ask(http.MethodGet, "/live", ""); refused.StatusCode != http.StatusTooManyRequests || refused.Header.Get("Retry-After") == "" ||
+		!strings.Contains(text, "as many live feeds open as one may") {
+		t.Errorf("%s %s", refused.Status, text)
+	}
+	for range 2 { // two sessions of one user are one user
+		login, _ := f.ask(http.MethodPost, "/session", `{"login":"admin","password":"`+adminPassword+`"}`)
+		f.open("Cookie", login.Cookies[0].Name+"="+login.Cookies[0].Value).snapshot()
+	}
+	token, _ := f.api.sessions.begin(pbx.Identity{User: pbx.User{ID: 1, Login: "admin"}}, "admin", pbx.RoleAdmin)
+	if refused, text := f.ask(http.MethodGet, "/live", "", "Cookie", cookieName+"="+token); refused.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("%s %s", refused.Status, text)
+	}
+	p := browser.ForTest(t, browser.Options{}).Open(strings.TrimSuffix(f.url, "/api") + "/#/wall")
+	p.Expect("429")
+	p.WaitText("[role=alert]", "you have as many live feeds open as one may")
+	p.Accessible()
+	p.Select("header select", "zh")
+	p.WaitText("[role=alert]", "实时")
+	p.Select("header select", "en")
+	if err := mine.body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.Wait(".notice.good")
 }

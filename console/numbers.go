@@ -111,6 +111,27 @@ func (a *API) numberAdd(c echo.Context) error {
 	return c.JSON(http.StatusOK, a.listed(e))
 }
 
+// numberNote replaces the note of a listed number, which may be emptied.
+func (a *API) numberNote(c echo.Context) error {
+	p, number, _, err := entry(c)
+	if err != nil {
+		return err
+	}
+	note, given := p.Lookup("note")
+	if !given {
+		return unusable("note is missing")
+	}
+	ctx := c.Request().Context()
+	if err := a.numbers.SetNote(ctx, number, note); err != nil {
+		return coreFailure(err)
+	}
+	e, err := a.numbers.Get(ctx, number)
+	if err != nil {
+		return coreFailure(err) // it was taken off meanwhile
+	}
+	return c.JSON(http.StatusOK, a.listed(e))
+}
+
 // numberRemove takes a number off, or one of its directions.
 func (a *API) numberRemove(c echo.Context) error {
 	_, number, ways, err := entry(c)

@@ -34,7 +34,7 @@ func (a *API) list(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := filter(p)
+	f, err := a.filter(p)
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func (a *API) list(c echo.Context) error {
 }
 
 // filter reads how events are chosen.
-func filter(p httpd.Params) (f webhook.Filter, err error) {
+func (a *API) filter(p httpd.Params) (f webhook.Filter, err error) {
 	f = webhook.Filter{Receiver: p.Get("receiver"), State: p.Get("state"), Kind: p.Get("event"), Key: p.Get("call")}
-	f.Since, f.Until, err = span(p)
+	f.Since, f.Until, err = a.span(p)
 	return f, err
 }
 
@@ -72,17 +72,11 @@ func newestFirst(p httpd.Params) (limit int, before int64, err error) {
 }
 
 // span reads the time that a list is of.
-func span(p httpd.Params) (since, until time.Time, err error) {
-	for name, into := range map[string]*time.Time{"since": &since, "until": &until} {
-		text := p.Get(name)
-		if text == "" {
-			continue
-		}
-		if *into, err = time.Parse(time.RFC3339, text); err != nil {
-			return since, until, &httpd.Error{Status: http.StatusBadRequest, Message: name + " is no time such as 2026-11-21T15:04:05Z"}
-		}
+func (a *API) span(p httpd.Params) (since, until time.Time, err error) {
+	if since, err = p.Moment("since", a.zone); err == nil {
+		until, err = p.Moment("until", a.zone)
 	}
-	return since, until, nil
+	return since, until, err
 }
 
 func (a *API) show(c echo.Context) error {
@@ -107,7 +101,7 @@ func (a *API) replay(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := filter(p)
+	f, err := a.filter(p)
 	if err != nil {
 		return err
 	}

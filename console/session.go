@@ -36,6 +36,9 @@ func (who *caller) actor() string {
 	return cmp.Or(who.who.User.Login, string(who.who.Exten), who.name, who.kind)
 }
 
+// owner is what bounds go by that hold for one user: all his sessions together. A program with the token is one, and so is who is on this machine.
+func (who *caller) owner() string { return who.kind + " " + who.actor() }
+
 // How one who asks is known.
 const (
 	kindKey    = "key"    // the token of the day: a program
@@ -153,10 +156,12 @@ type sessionAnswer struct {
 	Exten   pbx.Exten  `json:"extension,omitempty"`
 	CSRF    string     `json:"csrf,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
+
+	Clock []clockStretch `json:"clock"` // of the PBX
 }
 
-func answerOf(who *caller) sessionAnswer {
-	answer := sessionAnswer{Kind: who.kind, Role: who.role}
+func (a *API) answerOf(who *caller) sessionAnswer {
+	answer := sessionAnswer{Kind: who.kind, Role: who.role, Clock: clockOf(a.zone, time.Now())}
 	if s := who.session; s != nil {
 		expires := s.created.Add(sessionOldest).Truncate(time.Second).UTC()
 		answer.Name, answer.Login, answer.Exten, answer.CSRF, answer.Expires = who.name, s.who.User.Login, s.who.Exten, s.csrf, &expires
@@ -164,7 +169,7 @@ func answerOf(who *caller) sessionAnswer {
 	return answer
 }
 
-func (a *API) whoAsks(c echo.Context) error { return c.JSON(http.StatusOK, answerOf(callerOf(c))) }
+func (a *API) whoAsks(c echo.Context) error { return c.JSON(http.StatusOK, a.answerOf(callerOf(c))) }
 
 // logIn opens a session for a user, or for an agent with the password of his phone. The session of before ends: a token that was planted is worth
 // nothing. An address that has failed too often is told nothing for a while, not even that a password was right.
@@ -180,6 +185,9 @@ func (a *API) logIn(c echo.Context) error {
 	name, err := p.Require("login")
 	if err != nil {
 		return err
+	}
+	if !a.users.Knows(r.Context(), a.sw, name) {
+		httpd.Unknown(c, "login")
 	}
 	password, err := p.Require("password")
 	if err != nil {
@@ -210,7 +218,7 @@ func (a *API) logIn(c echo.Context) error {
 		"remote", remote.String(), "request_id", httpd.RequestID(r.Context()))
 	httpd.Actor(c, cmp.Or(id.User.Login, string(id.Exten)))
 	c.SetCookie(a.cookie(r, token))
-	return c.JSON(http.StatusOK, answerOf(&caller{kind: kindCookie, name: fresh.name, role: fresh.role, who: id, session: fresh}))
+	return c.JSON(http.StatusOK, a.answerOf(&caller{kind: kindCookie, name: fresh.name, role: fresh.role, who: id, session: fresh}))
 }
 
 // open begins the session of one who has been identified.

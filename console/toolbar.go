@@ -133,6 +133,9 @@ func (t *Toolbar) status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if !t.users.Knows(c.Request().Context(), t.sw, name) {
+		httpd.Unknown(c, "username")
+	}
 	password, err := p.Require("password")
 	if err != nil {
 		return err

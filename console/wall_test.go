@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/dialbridge/dialbridge/internal/httpd"
+	probe "github.com/dialbridge/dialbridge/internal/trial" // the room has a trial of its own
 	"github.com/dialbridge/dialbridge/lab/browser"
 )
 
@@ -45,4 +46,37 @@ func TestWallboardOfAHouse(t *testing.T) {
 	p.Expect("/console/api/")
 	p.WaitText("[role=alert]", "The link to the daemon is lost")
 	p.Wait(".wall.stale")
+}
+
+// TestManyTabs: eight wallboards in one browser leave a page in a ninth tab its connections, and each is live when it is looked at.
+func TestManyTabs(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, nil)
+	b := browser.ForTest(t, browser.Options{})
+	url := strings.TrimSuffix(f.url, "/api") + "/#/wall"
+	var tabs []*browser.Page
+	for range 8 {
+		p := b.Tab(url)
+		p.Wait(".notice.good")
+		tabs = append(tabs, p)
+	}
+	ninth := b.Tab(strings.TrimSuffix(f.url, "/api") + "/#/history")
+	ninth.WaitText("[role=status]", "There is nothing here.")
+	f.comes()
+	for i, p := range tabs {
+		var hidden bool
+		if p.Eval("document.hidden", &hidden); !hidden {
+			t.Fatalf("tab %d is seen while another one is", i)
+		}
+		var text string
+		if p.Eval("document.querySelector('main').innerText", &text); !strings.Contains(text, "as of") || strings.Contains(text, "Live") {
+			t.Errorf("tab %d, which nobody sees, says %s", i, text)
+		}
+	}
+	for _, p := range tabs {
+		p.Front()
+		p.Wait(".notice.good")
+		p.WaitText("li.call", "Zhang <San>")
+		p.WaitGone(".stale")
+	}
+	probe.Until(t, &f.log, "one feed", func() bool { return f.api.live.count() == 1 })
 }

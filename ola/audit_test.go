@@ -46,6 +46,8 @@ func (n *notes) lines() (list []string) {
 func TestCommandsAreNoted(t *testing.T) {
 	r := newRig(t, newAsterisk(t), rigOptions{}).complete()
 	r.expect(401, "auth failed!", http.MethodGet, "/api/login?username=admin&password=guessed", "", headerToken, "")
+	r.expect(401, "auth failed!", http.MethodGet, "/api/login?username=typed-as-name&password=guessed", "", headerToken, "")
+	r.expect(400, "missing parameter: password", http.MethodGet, "/api/login?username=typed-as-name", "", headerToken, "")
 	r.token = r.expect(200, "ok", http.MethodGet, login+"correct+horse", "", headerToken, "").Get(headerToken)
 	r.expect(401, textUnauthorized, http.MethodPut, "/api/ola/agents/808/go_break", "", headerToken, "x")
 	r.expect(200, "ok", http.MethodPut, "/api/ola/agents/808/go_break", "")
@@ -55,6 +57,7 @@ func TestCommandsAreNoted(t *testing.T) {
 	c := r.connect(r.serve())
 	c.wants(401, textUnauthorized, `{"cmd":"auth","args":{}}`)
 	c.wants(401, "auth failed!", `{"cmd":"auth","args":{"username":"808","password":"guessed"}}`)
+	c.wants(401, "auth failed!", `{"cmd":"auth","args":{"username":"typed-as-name","password":"guessed"}}`)
 	c.as("808")
 	c.wants(200, "pong", `{"cmd":"ping"}`)
 	c.wants(200, "ok", `{"cmd":"subscribe","args":{"key":"ola.agent.808"}}`)
@@ -63,11 +66,14 @@ func TestCommandsAreNoted(t *testing.T) {
 	c.wants(400, "cmd: not a command", `{"cmd":"nonsense"}`)
 	want := []string{
 		"GET /api/login 401 password=*** username=admin",
+		"GET /api/login 401 password=*** username=unknown name",
+		"GET /api/login 400 username=unknown name",
 		"admin GET /api/login 200 password=*** username=admin",
 		"PUT /api/ola/agents/:extn/go_break 401 extn=808",
 		"admin PUT /api/ola/agents/:extn/go_break 200 extn=808",
 		"POST /coocenter-api/extensions/click-number 400 dst=nonsense src=808",
 		"socket auth 401 password=*** username=808",
+		"socket auth 401 password=*** username=unknown name",
 		"808 socket auth 200 accept=application/json password=*** username=808",
 		"808 socket go_ready 403 extn=809",
 		"808 socket go_ready 200 deep=",

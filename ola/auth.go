@@ -22,11 +22,16 @@ func (a *API) login(c echo.Context) error {
 	if wait, blocked := a.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)
 	}
+	ctx := c.Request().Context()
+	if name, err := value(c, "username"); err != nil {
+		return err
+	} else if name != "" && !a.users.Knows(ctx, a.sw, name) {
+		httpd.Unknown(c, "username")
+	}
 	v, err := need(c, "username", "password")
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
 	user, err := a.users.Authenticate(ctx, remote, v[0], v[1])
 	if wait, blocked := a.failures.Blocked(remote); blocked {
 		return httpd.TooMany(wait)

@@ -249,6 +249,9 @@ func (s *session) account(f *frame, at time.Time, err error) {
 	if f.Cmd == "auth" && given["username"] == "" && err != nil {
 		return // a client that logs in later
 	}
+	if name := given["username"]; f.Cmd == "auth" && err != nil && !s.api.users.Knows(s.ctx, s.api.sw, name) {
+		given["username"] = httpd.UnknownName
+	}
 	s.api.note(httpd.Note{
 		At: at, Who: cmp.Or(string(s.who.exten), s.who.name), Remote: s.remote, Action: "socket " + f.Cmd, Params: httpd.Redact(given),
 		Status: statusOf(err), RequestID: s.id,

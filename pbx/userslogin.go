@@ -47,6 +47,15 @@ func (u *Users) Identify(ctx context.Context, s *Switch, from netip.Addr, name, 
 	return id, nil
 }
 
+// Knows reports whether a name is an extension or a user's login. Where it is not, it may be anything that was typed there, a password too.
+func (u *Users) Knows(ctx context.Context, s *Switch, name string) bool {
+	if _, err := s.Extension(Exten(name)); err == nil {
+		return true
+	}
+	_, _, err := u.find(ctx, name)
+	return err == nil
+}
+
 func digitsOnly(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }

@@ -61,6 +61,7 @@ func (a Attempt) MarshalJSON() ([]byte, error) {
 // MarshalJSON gives the state of the outbox the shape that the command line and the console share.
 func (s Status) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
+		Now       time.Time        `json:"now,omitzero"`
 		Receiver  ReceiverState    `json:"receiver"`
 		Oldest    time.Time        `json:"oldest_pending,omitzero"`
 		OldestAge float64          `json:"oldest_pending_seconds"`
@@ -71,7 +72,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		AllGaps   int              `json:"gaps_total"`
 		FileBytes int64            `json:"file_bytes"`
 		MaxSize   int64            `json:"file_bytes_max"`
-	}{s.Receiver, utc(s.Oldest), ageSeconds(s.Oldest), s.Total, filled(s.Kinds), filled(s.Receivers), filled(s.Gaps), s.AllGaps, s.FileBytes, s.MaxSize})
+	}{utc(s.At.Truncate(time.Second)), s.Receiver, utc(s.Oldest), ageSeconds(s.Oldest), s.Total, filled(s.Kinds), filled(s.Receivers), filled(s.Gaps), s.AllGaps, s.FileBytes, s.MaxSize})
 }
 
 // MarshalJSON writes the state of one receiver's queue in the same shape.

@@ -50,6 +50,7 @@ type ReceiverStatus struct {
 
 // Status is the state of the outbox.
 type Status struct {
+	At        time.Time        // when it was read
 	Kinds     []KindStatus     // by name, of all receivers together
 	Total     KindStatus       // Kind is ""
 	Oldest    time.Time        // At of the oldest pending event, zero when none is pending
@@ -64,7 +65,7 @@ type Status struct {
 
 // Status reads the counters; its cost does not depend on how much is pending.
 func (o *Outbox) Status(ctx context.Context) (Status, error) {
-	var s Status
+	s := Status{At: time.Now()}
 	all, err := o.counts(ctx)
 	if err != nil {
 		return s, fmt.Errorf("webhook: status: %w", err)

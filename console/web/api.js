@@ -31,6 +31,12 @@ function setSession(next) {
   for (const f of listeners) f(next);
 }
 
+/** What the PBX's clock shows at a moment, in ms, whatever the zone of who looks: "2026-11-21 23:04:05". */
+export function pbxTime(ms) {
+  const { offset } = (session?.clock ?? []).findLast((s) => !s.from || Date.parse(s.from) <= ms) ?? { offset: 0 };
+  return new Date(ms + offset * 1000).toISOString().slice(0, 19).replace("T", " ");
+}
+
 const roles = ["agent", "supervisor", "admin"];
 
 /** Whether the one who has logged in has at least a role. */
@@ -39,15 +45,16 @@ export const may = (role) => Boolean(session) && roles.indexOf(session.role) >= 
 /** The address of something below /console/api/, for links and players: urlOf("history.csv?from=..."). */
 export const urlOf = (path) => new URL(path.replace(/^\//, ""), base).href;
 
-async function request(method, path, body, signal) {
+async function request(method, path, body, signal, opened) {
   const headers = { Accept: "application/json" };
-  if (method !== "GET" && session?.csrf) headers["X-CSRF-Token"] = session.csrf;
+  if (method !== "GET" && method !== "HEAD" && session?.csrf) headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer, data;
   try {
     answer = await fetch(urlOf(path), {
       method, headers, signal, credentials: "same-origin", cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body),
     });
+    if (answer.ok) opened?.();
     const text = await answer.text();
     data = (answer.headers.get("Content-Type") || "").includes("json") && text ? JSON.parse(text) : text;
   } catch (e) {
@@ -58,9 +65,9 @@ async function request(method, path, body, signal) {
   throw new ApiError(answer.status, data?.message || answer.statusText);
 }
 
-async function ask(method, path, body, signal) {
+async function ask(method, path, body, signal, opened) {
   try {
-    return await request(method, path, body, signal);
+    return await request(method, path, body, signal, opened);
   } catch (e) {
     if (e.status === 401) {
       ended = Boolean(session);
@@ -73,8 +80,21 @@ async function ask(method, path, body, signal) {
 /** Asks for something below /console/api/: get("outbox/events?limit=10"). A 401 shows the log-in. Throws ApiError. */
 export const get = (path, { signal } = {}) => ask("GET", path, undefined, signal);
 
+/** Whether get would be answered with a success. A 401 shows the log-in. Throws ApiError, of which the status alone tells something. */
+export const head = (path) => ask("HEAD", path);
+
 /** Changes something: send("POST", "outbox/replay", {id: "evt_1"}). A 401 shows the log-in. Throws ApiError. */
 export const send = (method, path, body) => ask(method, path, body);
+
+/** Whether something would be sent, without taking it: what the browser loads by itself fails without a word. A 401 shows the log-in. Throws ApiError. */
+export async function probe(path) {
+  const control = new AbortController();
+  try {
+    await ask("GET", path, undefined, control.signal, () => control.abort());
+  } catch (e) {
+    if (e.name !== "AbortError") throw e;
+  }
+}
 
 /** Finds out who has logged in. */
 export async function resume() {

@@ -1,17 +1,19 @@
-// The live feed of the daemon as a store that pages share: one stream for all of them, open while somebody looks.
+// The live feed of the daemon as a store that pages share: one stream for all of them, open while somebody looks. A tab that is not seen has none: a
+// browser opens six connections to one address, and streams of tabs in the background would keep them from the pages in front.
 
 import { useEffect, useState } from "./vendor/preact-htm.js";
-import { get, urlOf } from "./api.js";
+import { probe, urlOf } from "./api.js";
 
 const sections = ["queues", "extensions", "calls", "receivers"];
 const silence = 2500; // ms without a beat, of which one comes each second, after which the link is lost
 const longestWait = 10000; // ms between two tries
 
 /**
- * What is known. link: "opening" until the first snapshot, "up", or "lost"; head: that of the feed, undefined before the first snapshot;
- * rows: by section a Map from id to row, a new Map with each change; seen: when the daemon was last heard of, by its own clock, in ms.
+ * What is known. link: "opening" until a snapshot comes, "up", or "lost"; refused: why the daemon lets this page have no feed, "" where it does;
+ * head: that of the feed, undefined before the first snapshot; rows: by section a Map from id to row, a new Map with each change; seen: when the
+ * daemon was last heard of, by its own clock, in ms.
  */
-let state = { link: "opening", head: undefined, rows: empty(), seen: 0 };
+let state = { link: "opening", refused: "", head: undefined, rows: empty(), seen: 0 };
 const listeners = new Set();
 let stream, heard = 0, offset = 0, wait = 0, watchdog, retry;
 
@@ -45,13 +47,14 @@ function hear(event) {
 
 function open() {
   clearTimeout(retry);
+  if (document.hidden) return;
   heard = performance.now();
   stream = new EventSource(urlOf("live"));
   stream.addEventListener("snapshot", (e) => {
     const data = hear(e);
     wait = 0;
     const rows = Object.fromEntries(sections.map((name) => [name, new Map(data[name].map((row) => [row.id, row]))]));
-    update({ link: "up", head: data.head, rows, seen: data.now });
+    update({ link: "up", refused: "", head: data.head, rows, seen: data.now });
   });
   stream.addEventListener("change", (e) => {
     const data = hear(e);
@@ -69,26 +72,50 @@ function open() {
   stream.onerror = () => lose("error");
 }
 
-/** Gives the stream up, tells it, and tries again. */
-function lose(reason) {
+function close() {
+  clearTimeout(retry);
   stream?.close();
   stream = undefined;
+}
+
+/** Gives the stream up, tells it, and tries again. */
+function lose(reason) {
+  close();
   update({ link: state.head ? "lost" : "opening" });
-  if (reason === "session" || reason === "error") get("session").catch(() => {}); // who is not known any more is shown the log-in
+  if (reason === "session" || reason === "error") ask();
   wait = Math.min(longestWait, wait ? wait * 2 : 500);
-  clearTimeout(retry);
   retry = setTimeout(() => { if (listeners.size) open(); }, wait * (0.75 + Math.random() / 2));
+}
+
+/** Finds out why there is no stream, of which a browser tells nothing: who is not known any more is shown the log-in. */
+async function ask() {
+  try {
+    await probe("live");
+  } catch (error) {
+    if (!stream) update({ refused: error.status ? error.message : "" });
+  }
 }
 
 function watch() {
   if (stream && performance.now() - heard > silence) lose("silence");
 }
 
+/** Ends the stream of a page that is not seen any more, whose numbers are old from now on, and opens one for a page that is seen again. */
+function turn() {
+  if (document.hidden) {
+    close();
+    update({ link: state.link === "up" ? "opening" : state.link });
+  } else if (!stream) {
+    wait = 0;
+    open();
+  }
+}
+
 function enter(f) {
   listeners.add(f);
   if (listeners.size > 1) return;
   watchdog = setInterval(watch, 250);
-  document.addEventListener("visibilitychange", watch); // a page in the background is not woken in time
+  document.addEventListener("visibilitychange", turn);
   open();
 }
 
@@ -96,12 +123,10 @@ function leave(f) {
   listeners.delete(f);
   if (listeners.size) return;
   clearInterval(watchdog);
-  clearTimeout(retry);
-  document.removeEventListener("visibilitychange", watch);
-  stream?.close();
-  stream = undefined;
+  document.removeEventListener("visibilitychange", turn);
+  close();
   wait = 0;
-  state = { link: "opening", head: undefined, rows: empty(), seen: 0 };
+  state = { link: "opening", refused: "", head: undefined, rows: empty(), seen: 0 };
 }
 
 /** Looks at the feed for as long as the component lives. */

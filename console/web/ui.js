@@ -1,8 +1,8 @@
 // Small things that several pages need.
 
 import { html, useEffect, useState, useCallback, useRef } from "./vendor/preact-htm.js";
-import { get } from "./api.js";
-import { locale, said, t } from "./i18n.js";
+import { get, pbxTime } from "./api.js";
+import { said, t } from "./i18n.js";
 
 /** What went wrong, in words. */
 export const wording = (error) => (error.status === 0 ? t("ui.offline") : said(error.message) || String(error));
@@ -33,8 +33,8 @@ export function Failure({ error, retry }) {
 /** A label with its field. */
 export const Field = ({ label, hint, children }) => html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
 
-/** A date and a time as people here write them; "" for none. */
-export const when = (iso) => (iso ? new Date(iso).toLocaleString(locale(), { dateStyle: "short", timeStyle: "medium" }) : "");
+/** A date and a time as the PBX's clock showed it; "" for none. */
+export const when = (iso) => (iso ? pbxTime(Date.parse(iso)) : "");
 
 /** 75 -> "1:15", 3675 -> "1:01:15". */
 export function span(seconds) {

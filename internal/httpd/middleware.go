@@ -20,23 +20,28 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		s.metrics.under(1)
 		defer s.metrics.under(-1)
+		defer s.served(c, start) // of an answer that breaks off, too
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		took := time.Since(start)
-		s.metrics.count(c, took)
-		s.note(c, start)
-		r := c.Request()
-		s.log.LogAttrs(r.Context(), level(c), "http request served",
-			slog.String("method", method(r)),
-			slog.String("route", c.Path()),
-			slog.Int("status", c.Response().Status),
-			slog.Duration("duration", took),
-			slog.Int64("bytes", c.Response().Size),
-			slog.String("request_id", RequestID(r.Context())),
-			slog.String("remote", Remote(r).String()))
 		return nil
 	}
+}
+
+// served tells of a request whose answer is over.
+func (s *Server) served(c echo.Context, start time.Time) {
+	took := time.Since(start)
+	s.metrics.count(c, took)
+	s.note(c, start)
+	r := c.Request()
+	s.log.LogAttrs(r.Context(), level(c), "http request served",
+		slog.String("method", method(r)),
+		slog.String("route", c.Path()),
+		slog.Int("status", c.Response().Status),
+		slog.Duration("duration", took),
+		slog.Int64("bytes", c.Response().Size),
+		slog.String("request_id", RequestID(r.Context())),
+		slog.String("remote", Remote(r).String()))
 }
 
 // level keeps what monitors ask every few seconds out of the log.

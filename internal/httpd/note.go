@@ -22,8 +22,9 @@ type Note struct {
 }
 
 const (
-	actorKey  = "dialbridge.actor"
-	failedKey = "dialbridge.failed"
+	actorKey   = "dialbridge.actor"
+	worthKey   = "dialbridge.worth"
+	unknownKey = "dialbridge.unknown"
 )
 
 // Actor says who makes a request, for the audit log.
@@ -32,8 +33,17 @@ func Actor(c echo.Context, who string) { c.Set(actorKey, who) }
 // FailLogIn counts a failed log-in against the address of a request, and has it noted even where the request would have changed nothing.
 func (l *Limiter) FailLogIn(c echo.Context) {
 	l.Fail(Remote(c.Request()))
-	c.Set(failedKey, true)
+	Noteworthy(c)
 }
+
+// Noteworthy has a request noted though it changes nothing.
+func Noteworthy(c echo.Context) { c.Set(worthKey, true) }
+
+// UnknownName stands in a note for what was given as the name of one whom nobody knows.
+const UnknownName = "unknown name"
+
+// Unknown says that a parameter of a request, which was to be somebody's name, is nobody's, so that it is not kept: people type their passwords there.
+func Unknown(c echo.Context, param string) { c.Set(unknownKey, param) }
 
 // Reads says of routes that they change nothing, though their method does not tell. The paths are route templates in full.
 func (s *Server) Reads(paths ...string) { s.say(false, paths) }
@@ -54,11 +64,11 @@ func (s *Server) Note(n Note) {
 	}
 }
 
-// note tells of a request that was answered, when it was a command or a failed log-in.
+// note tells of a request that was answered, when it was a command or is worth it.
 func (s *Server) note(c echo.Context, start time.Time) {
 	r := c.Request()
-	failed, _ := c.Get(failedKey).(bool)
-	if s.options.Audit == nil || !s.commands(c) && !failed {
+	worth, _ := c.Get(worthKey).(bool)
+	if s.options.Audit == nil || !s.commands(c) && !worth {
 		return
 	}
 	who, _ := c.Get(actorKey).(string)
@@ -72,6 +82,9 @@ func (s *Server) note(c echo.Context, start time.Time) {
 		if value := c.Param(name); value != "" {
 			given[name] = value
 		}
+	}
+	if name, ok := c.Get(unknownKey).(string); ok {
+		given[name] = UnknownName
 	}
 	s.Note(Note{
 		At: start, Who: who, Remote: Remote(r), Action: method(r) + " " + c.Path(), Params: Redact(given),

@@ -31,10 +31,18 @@ type Page struct {
 	expected []string
 }
 
-// Open opens an address in a new tab and waits until it is loaded.
+// Open opens an address in a window of its own, so that it is seen whatever else is opened, and waits until it is loaded.
 func (b *Browser) Open(url string) *Page {
 	b.t.Helper()
-	p := b.attach("")
+	p := b.attach("", true)
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+// Tab opens an address in a new tab of a window that is there, which hides the tabs beside it, and waits until it is loaded.
+func (b *Browser) Tab(url string) *Page {
+	b.t.Helper()
+	p := b.attach("", false)
 	p.do(chromedp.Navigate(url))
 	return p
 }
@@ -75,15 +83,15 @@ func (b *Browser) find(kind, part string) *Page {
 	}) {
 		b.t.Fatalf("no %s with %q in its address came; there are %q", kind, part, have)
 	}
-	return b.attach(id)
+	return b.attach(id, false)
 }
 
-// attach makes a Page of a target, or of a new tab, and listens to its console.
-func (b *Browser) attach(id target.ID) *Page {
+// attach makes a Page of a target, or of a new tab, in a window of its own or not, and listens to its console.
+func (b *Browser) attach(id target.ID, window bool) *Page {
 	b.t.Helper()
-	var opts []chromedp.ContextOption
+	opts := []chromedp.ContextOption{chromedp.WithNewWindow(window)}
 	if id != "" {
-		opts = append(opts, chromedp.WithTargetID(id))
+		opts = []chromedp.ContextOption{chromedp.WithTargetID(id)}
 	}
 	ctx, cancel := chromedp.NewContext(b.ctx, opts...)
 	p := &Page{b: b, ctx: ctx}
@@ -331,6 +339,12 @@ func (p *Page) Freeze(on bool) {
 	call(p, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
 }
 
+// Zone makes the page believe that its machine stands in another zone, such as "America/New_York".
+func (p *Page) Zone(name string) {
+	p.b.t.Helper()
+	call(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
+}
+
 // Prefer makes the page believe in "light" or "dark".
 func (p *Page) Prefer(scheme string) {
 	p.b.t.Helper()
@@ -350,6 +364,12 @@ func (p *Page) Screenshot(file string) {
 	if err := os.WriteFile(file, png, 0o644); err != nil { //nolint:gosec // a picture for everybody
 		p.b.t.Fatal(err)
 	}
+}
+
+// Front puts the tab before the others, which are hidden then.
+func (p *Page) Front() {
+	p.b.t.Helper()
+	call(p, page.BringToFront, cdp.Empty{})
 }
 
 // Close closes the tab.

@@ -1,6 +1,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../api.js";
 import { addTexts, t } from "../i18n.js";
+import { moment } from "../list.js";
 import { Failure, Field, when } from "../ui.js";
 
 export const title = "page.audit";
@@ -9,20 +10,20 @@ addTexts({
   en: {
     "audit.at": "When", "audit.who": "Who", "audit.remote": "Address", "audit.action": "What", "audit.params": "With", "audit.status": "Result", "audit.id": "Request",
     "audit.failed": "Refused or failed alone", "audit.since": "From", "audit.until": "Until", "audit.nobody": "nobody known", "audit.done": "done", "audit.refused": "refused",
-    "audit.broken": "failed", "audit.hint": "Each command of all interfaces, and each attempt to log in. Entries are kept for 180 days.",
+    "audit.broken": "failed", "audit.hint": "Each command of all interfaces, each attempt to log in, and on these pages each export and each recording that was heard. Entries are kept for 180 days.",
   },
   zh: {
     "audit.at": "时间", "audit.who": "用户", "audit.remote": "地址", "audit.action": "操作", "audit.params": "参数", "audit.status": "结果", "audit.id": "请求编号",
     "audit.failed": "仅显示被拒绝或失败的", "audit.since": "从", "audit.until": "到", "audit.nobody": "未知用户", "audit.done": "成功", "audit.refused": "被拒绝",
-    "audit.broken": "失败", "audit.hint": "所有接口的每条命令和每次登录尝试。记录保留 180 天。",
+    "audit.broken": "失败", "audit.hint": "所有接口的每条命令和每次登录尝试，以及在这些页面上的每次导出和每次收听录音。记录保留 180 天。",
   },
 });
 
-/** The query of a filter: local times of the fields become points in time. */
+/** The query of a filter. */
 function queryOf(filter, before) {
   const q = new URLSearchParams({ limit: "100" });
   for (const [name, value] of Object.entries(filter)) {
-    if (value) q.set(name, name === "since" || name === "until" ? new Date(value).toISOString() : value);
+    if (value) q.set(name, name === "since" || name === "until" ? moment(value) : value);
   }
   if (before) q.set("before", before);
   return `audit?${q}`;

@@ -156,7 +156,7 @@ function Player({ call }) {
   else if (!r.name) content = html`<p class="notice warn">${t("call.elsewhere")}</p>`;
   else if (!r.there) content = html`<p class="notice warn">${t("call.gone", { name: r.name })}</p>`;
   else {
-    content = html`<audio key=${turn} controls preload="metadata" src=${address} aria-label=${t("call.play")} onError=${() => fail(true)}></audio>
+    content = html`<audio key=${turn} controls preload="none" src=${address} aria-label=${t("call.play")} onError=${() => fail(true)}></audio>
       ${unplayable && html`<p class="notice warn" role="status">${t("call.unplayable")}</p>`}
       ${call.state === "live" && html`<p class="quiet">${t("call.growing")} <button type="button" class="link" onClick=${() => { fail(false); again((n) => n + 1); }}>${t("call.reopen")}</button></p>`}
       <p><a href=${address} download=${r.name.split("/").pop()}>${t("call.download")}</a> <span class="quiet">${r.name}</span></p>`;

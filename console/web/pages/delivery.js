@@ -2,9 +2,9 @@
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, may, send } from "../api.js";
-import { addTexts, locale, t } from "../i18n.js";
+import { addTexts, t } from "../i18n.js";
 import { Failure, Field, span, useLoad, when } from "../ui.js";
-import { Choice, Confirm, ListEnd, SearchForm, Table, useList, withQuery } from "../list.js";
+import { Choice, Confirm, ListEnd, SearchForm, Table, moment, useList, withQuery } from "../list.js";
 
 export const title = "page.delivery";
 
@@ -51,7 +51,7 @@ const colours = { up: "good", down: "bad", delivered: "good", dead: "bad", pendi
 
 const State = ({ of, prefix }) => html`<span class=${`tag ${colours[of] ?? ""}`}>${t(`${prefix}.${of}`)}</span>`;
 
-/** The state of the queue, looked at again and again. What is old is said to be: asOf is when it was true. */
+/** The state of the queue, looked at again and again. */
 function useStatus() {
   const [state, set] = useState({});
   const [turn, again] = useState(0);
@@ -59,7 +59,7 @@ function useStatus() {
     const control = new AbortController();
     let timer;
     const look = () => get("outbox", { signal: control.signal }).then(
-      (data) => set({ data, asOf: new Date() }),
+      (data) => set({ data }),
       (error) => { if (error.name !== "AbortError") set((old) => ({ ...old, error })); },
     ).finally(() => { if (!control.signal.aborted) timer = setTimeout(look, every); });
     look();
@@ -86,7 +86,7 @@ function Gaps({ data }) {
 
 function Receivers({ status, tell }) {
   const [busy, set] = useState(false);
-  const { data, error, asOf } = status;
+  const { data, error } = status;
   const test = async (name) => {
     set(true);
     try {
@@ -103,7 +103,7 @@ function Receivers({ status, tell }) {
       <${Table} caption=${t("out.receivers")}><thead><tr>${th("receiver")}${th("state")}${th("since")}${th("pending", true)}${th("oldest", true)}${th("failures", true)}${th("last")}
         ${th("dead", true)}${th("delivered", true)}${th("action")}</tr></thead>
         <tbody>${data.receivers.map((r) => html`<${Receiver} key=${r.name} of=${r} busy=${busy} onTest=${test} />`)}</tbody><//>
-      <p class="quiet">${t("out.asOf", { at: asOf.toLocaleTimeString(locale()) })}. ${t("out.file", { used: mib(data.file_bytes), all: mib(data.file_bytes_max) })}</p></div>`}`;
+      <p class="quiet">${t("out.asOf", { at: when(data.now).slice(11) })}. ${t("out.file", { used: mib(data.file_bytes), all: mib(data.file_bytes_max) })}</p></div>`}`;
 }
 
 function Filter({ query, receivers, reload }) {
@@ -116,14 +116,11 @@ function Filter({ query, receivers, reload }) {
     <button class="primary" type="submit">${t("ui.search")}</button><//>`;
 }
 
-/** A date and a time of this browser's clock, for the daemon. */
-const instant = (local) => (local ? new Date(local).toISOString() : "");
-
 const keyOf = (e) => `${e.receiver} ${e.id}`;
 
 function Events({ query, receivers, tell, onChange }) {
   const { from, until, ...rest } = query;
-  const list = useList("outbox/events", { ...rest, since: instant(from), until: instant(until) }, "events");
+  const list = useList("outbox/events", { ...rest, since: moment(from), until: moment(until) }, "events");
   const [chosen, choose] = useState(new Map());
   const [asking, ask] = useState(null); // what is to be sent again: {title, body}
   const all = list.rows.length > 0 && list.rows.every((e) => chosen.has(keyOf(e)));

@@ -1,9 +1,9 @@
 // Ended calls: search, list, export.
 
-import { html } from "../vendor/preact-htm.js";
-import { urlOf } from "../api.js";
+import { html, useState } from "../vendor/preact-htm.js";
+import { head, urlOf } from "../api.js";
 import { addTexts, t } from "../i18n.js";
-import { Field, lasted } from "../ui.js";
+import { Failure, Field, lasted } from "../ui.js";
 import { Choice, ListEnd, SearchForm, Table, clock, moment, useList, withQuery } from "../list.js";
 
 export const title = "page.history";
@@ -17,6 +17,7 @@ addTexts({
     "direction.inbound": "Inbound", "direction.outbound": "Outbound", "direction.internal": "Internal", "direction.both": "Both",
     "outcome.yes": "Answered", "outcome.no": "Not answered", "outcome.nobody": "Nobody in the queue", "outcome.gave-up": "Gave up",
     "outcome.unanswered": "No agent answered", "outcome.unassigned": "No agent free", "outcome.lost": "End not seen",
+    "calls.mine": "Another export of yours is under way. Try again when it is done.", "calls.busy": "Others are exporting. Try again in a moment.",
   },
   zh: {
     "calls.text": "号码或姓名", "calls.from": "从", "calls.to": "早于", "calls.extension": "分机", "calls.queue": "队列", "calls.direction": "方向",
@@ -26,6 +27,7 @@ addTexts({
     "direction.inbound": "呼入", "direction.outbound": "呼出", "direction.internal": "内部", "direction.both": "双向",
     "outcome.yes": "已接听", "outcome.no": "未接听", "outcome.nobody": "队列无人", "outcome.gave-up": "主动放弃",
     "outcome.unanswered": "坐席未接", "outcome.unassigned": "无空闲坐席", "outcome.lost": "未见结束",
+    "calls.mine": "您的另一个导出正在进行，请在完成后重试。", "calls.busy": "其他人正在导出，请稍后重试。",
     "error.to is before from": "结束时间早于开始时间", "error.extension: not an extension number": "不是分机号",
   },
 });
@@ -63,11 +65,31 @@ const Row = ({ call }) => html`<tr>
   <td class="number">${call.queue && lasted(call.waiting)}</td><td class="number">${call.answered && lasted(call.talk)}</td><td class="number">${lasted(call.duration)}</td>
   <td>${call.recording ? t("ui.yes") : ""}</td></tr>`;
 
+/** The way to the file, and why there is none now, of which a browser tells nothing where a page did not ask before. */
+function Export({ query }) {
+  const [error, set] = useState(null);
+  const path = withQuery("calls.csv", asked(query));
+  const load = async (event) => {
+    event.preventDefault();
+    const { href } = event.currentTarget;
+    set(null);
+    try {
+      await head(path);
+      location.assign(href);
+    } catch (failure) {
+      set(failure);
+    }
+  };
+  const words = error && { 429: "calls.mine", 503: "calls.busy" }[error.status];
+  return html`<a href=${urlOf(path)} download onClick=${load}>${t("calls.csv")}</a>
+    ${words ? html`<p class="notice bad" role="alert">${t(words)}</p>` : html`<${Failure} error=${error} />`}`;
+}
+
 export default function History({ query }) {
   const list = useList("calls", asked(query), "calls");
   const th = (name, number) => html`<th scope="col" class=${number && "number"}>${t(`calls.${name}`)}</th>`;
   return html`<h1>${t(title)}</h1>
-    <${CallForm} page="history" query=${query} reload=${list.reload}><a href=${urlOf(withQuery("calls.csv", asked(query)))} download>${t("calls.csv")}</a><//>
+    <${CallForm} page="history" query=${query} reload=${list.reload}><${Export} query=${query} /><//>
     ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${th("start")}${th("direction")}${th("caller")}${th("called")}${th("queue")}${th("agent")}${th("outcome")}
         ${th("waiting", true)}${th("talk", true)}${th("duration", true)}${th("recording")}</tr></thead>

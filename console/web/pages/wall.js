@@ -1,5 +1,6 @@
 import { html, Component, useState } from "../vendor/preact-htm.js";
-import { addTexts, lang, locale, t } from "../i18n.js";
+import { pbxTime } from "../api.js";
+import { addTexts, lang, said, t } from "../i18n.js";
 import { asOf, isLive, useLive, useSeconds } from "../live.js";
 import { span } from "../ui.js";
 import { addStyle } from "../sheet.js";
@@ -12,6 +13,7 @@ addTexts({
   en: {
     "wall.opening": "Connecting…", "wall.live": "Live",
     "wall.lost": "The link to the daemon is lost. The numbers are as of {time}. Trying again…",
+    "wall.refused": "This page is not kept up to date: {reason}. Trying again…",
     "wall.down": "Asterisk cannot be followed. The numbers are as of {time}. {reason}",
     "wall.never": "Asterisk has not been reached yet. {reason}",
     "wall.lack": "Something is missing: {reason}", "wall.asof": "as of {time}",
@@ -32,6 +34,7 @@ addTexts({
   zh: {
     "wall.opening": "正在连接…", "wall.live": "实时",
     "wall.lost": "与服务的连接已断开。数据截至 {time}，正在重连…",
+    "wall.refused": "此页面未能实时更新：{reason}。正在重试…",
     "wall.down": "无法跟踪 Asterisk。数据截至 {time}。{reason}",
     "wall.never": "尚未连接到 Asterisk。{reason}",
     "wall.lack": "缺少部分权限或功能：{reason}", "wall.asof": "截至 {time}",
@@ -51,7 +54,7 @@ addTexts({
   },
 });
 
-const clockTime = (ms) => new Date(ms).toLocaleTimeString(locale());
+const clockTime = (ms) => pbxTime(ms).slice(11);
 
 /** A running time; it stands still at stop, in ms, where that is given. */
 function Running({ since, stop }) {
@@ -162,6 +165,7 @@ const Heading = ({ id, text, stale, stop }) => html`<h2 id=${id}>${text}${stale 
 /** What is to be said of the link, and how loud. */
 function Banner({ feed }) {
   const time = asOf(feed) ? clockTime(asOf(feed)) : "";
+  if (feed.refused) return html`<p class="notice bad" role="alert">${t("wall.refused", { reason: said(feed.refused) })}</p>`;
   if (feed.link === "opening") return html`<p class="notice" role="status">${t("wall.opening")}</p>`;
   if (feed.link === "lost") return html`<p class="notice bad" role="alert">${t("wall.lost", { time })}</p>`;
   const reason = feed.head.reason ?? "";
