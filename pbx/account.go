@@ -190,6 +190,10 @@ func (a *Account) name(s *state, c *call) {
 	if self != "" {
 		caller = string(self)
 	}
+	if c.Listens != "" { // what its channel shows is for the display of his phone
+		a.Caller, a.Called = caller, string(c.Listens)
+		return
+	}
 	if a.Caller = cmp.Or(c.orderer, caller); c.Alone {
 		a.Caller = c.orderer
 	}

@@ -52,6 +52,11 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	} else if call.Outbound {
 		call.Number = cmp.Or(line.Dialled, call.Number)
 	}
+	if other := s.channels[call.Other]; !line.Called && !ordered && c.first != line && other != nil && line.Bridge != "" {
+		// He took a parked call, or picked one up: what he dialled was the way to it.
+		call.Number, _ = s.party(other)
+		call.Outbound = other != c.first
+	}
 	if call.Outbound {
 		call.Dialled = call.Number
 	}

@@ -243,7 +243,7 @@ func (s *state) callRow(c *call) CallRow {
 	a := Account{Direction: row.Direction, Queue: c.Queue, Spans: c.Spans}
 	a.name(s, c)
 	row.Caller, row.Called = a.Caller, a.Called
-	if row.Caller != c.first.Caller.Number {
+	if row.Caller != c.first.Caller.Number || c.Listens != "" {
 		row.CallerName = "" // that of another party
 	}
 	up := time.Time{}
@@ -296,6 +296,9 @@ func (c *call) heads(now SpanKind, named string) string {
 func (s *state) legRow(c *call, ch *channel) LegRow {
 	row := LegRow{ID: ch.ID, Name: ch.Caller.Name, State: SpanDial, Since: ch.Created}
 	row.Number, row.Exten = s.party(ch)
+	if c.Listens != "" && ch == c.first {
+		row.Name = ""
+	}
 	if sp := c.foremost(func(sp *Span) bool { return sp.Channel == ch.ID }); sp != nil {
 		row.State, row.Since = sp.Kind, sp.Start
 	} else if !ch.Answered.IsZero() {

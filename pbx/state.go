@@ -246,6 +246,9 @@ func (s *state) addChannel(ch *channel) {
 	if isNew {
 		c.first = ch
 		c.started = ch.Created
+		if p := s.spies[ch.ID]; p != nil {
+			c.Listens = p.on
+		}
 		c.inbound = s.rules.InboundContexts.MatchString(ch.FirstContext)
 		s.emit(CallStarted{Call: s.copyCall(c)})
 	} else if c.first.ID != c.idString() && ch.ID == c.idString() {

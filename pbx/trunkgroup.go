@@ -29,6 +29,8 @@ type errand struct {
 	Lines int       `json:"lines,omitempty"` // so many
 	Alone bool      `json:"alone,omitempty"` // nobody is the caller: the first channel is that of who was called
 	For   QueueName `json:"for,omitempty"`   // whose agents it is meant for
+
+	Listens Exten `json:"listens,omitempty"` // to whose call the first channel listens, or takes part in as a third
 }
 
 // TrunkGroups returns the configured trunk groups in their order.
