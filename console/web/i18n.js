@@ -1,5 +1,7 @@
 // Texts in English and Chinese. A page brings its own by addTexts; t returns the one of the language that is chosen.
 
+import { inChinese } from "./messages.js";
+
 const texts = { en: {}, zh: {} };
 const listeners = new Set();
 const kept = "dialbridge.language";
@@ -43,8 +45,8 @@ export function t(key, values) {
   return values ? text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all)) : text;
 }
 
-/** What the daemon says, in the language that is shown where there are words for it: texts "error.MESSAGE". */
-export const said = (message) => texts[language][`error.${message}`] ?? message;
+/** What the daemon says, in the language that is shown: a page may have words of its own, texts "error.MESSAGE". */
+export const said = (message) => (message && (texts[language][`error.${message}`] ?? (language === "zh" ? inChinese(message) : undefined))) ?? message;
 
 addTexts({
   en: {
@@ -72,8 +74,5 @@ addTexts({
     "ui.loading": "正在加载…", "ui.offline": "服务没有响应。", "ui.retry": "重试", "ui.save": "保存", "ui.cancel": "取消",
     "ui.delete": "删除", "ui.edit": "修改", "ui.close": "关闭", "ui.more": "显示更多", "ui.none": "暂无数据。", "ui.search": "搜索",
     "ui.yes": "是", "ui.no": "否",
-    "error.wrong name or password": "用户名或密码错误", "error.this user is disabled": "该用户已停用", "error.too many failed attempts, try again later": "失败次数过多，请稍后再试",
-    "error.too many log-ins at once, try again": "同时登录的人太多，请重试", "error.internal error": "内部错误", "error.the database is full": "数据库已满",
-    "error.Asterisk is not connected, which knows the passwords of phones: try again": "未连接到保存话机密码的 Asterisk，请重试",
   },
 });

@@ -16,7 +16,7 @@ addTexts({
     "account.role": "角色：{role}", "account.until": "本次会话最迟于 {time} 结束。", "account.password": "修改密码", "account.old": "当前密码",
     "account.new": "新密码", "account.hint": "至少 8 个字符。修改后须重新登录。",
     "account.phone": "您使用话机密码登录，此密码不能在这里修改。", "account.local": "您尚未登录：本机可以执行所有操作。",
-    "account.login": "登录", "error.password: not the one that you have": "当前密码不正确", "error.password: shorter than 8 characters": "密码少于 8 个字符",
+    "account.login": "登录",
   },
 });
 

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { send } from "../api.js";
-import { addTexts, t } from "../i18n.js";
+import { addTexts, said, t } from "../i18n.js";
 import { Dialog, Failure, Field } from "../ui.js";
 import { Choice, Confirm, ListEnd, SearchForm, Table, clock, useList, withQuery } from "../list.js";
 
@@ -27,7 +27,7 @@ addTexts({
     "black.pending": "Asterisk 尚未接受 {n} 处改动，拨号方案仍按旧名单执行。", "black.trouble": "无法查询 Asterisk：{why}。",
     "black.compared": "与 Asterisk 核对于 {at}", "black.action": "操作",
     "error.number: must be 1 to 32 of the characters 0-9 + * #": "号码须为 1 至 32 个字符：0-9、+、*、#", "error.there is none": "该号码不在名单中",
-    "error.note: must be UTF-8 of at most 255 characters without control characters": "备注最多 255 个字符", "error.the database is full, nothing was done": "数据库已满，未作改动",
+    "error.note: must be UTF-8 of at most 255 characters without control characters": "备注最多 255 个字符",
   },
 });
 
@@ -79,7 +79,7 @@ function Note({ of, onClose, onDone }) {
 function State({ data }) {
   if (!data) return null;
   return html`${data.pending > 0 && html`<p class="notice warn">${t("black.pending", { n: data.pending })}</p>`}
-    ${data.trouble && html`<p class="notice warn">${t("black.trouble", { why: data.trouble })}</p>`}
+    ${data.trouble && html`<p class="notice warn">${t("black.trouble", { why: said(data.trouble) })}</p>`}
     <p class="quiet">${t("black.all", { n: data.entries })}${data.compared && `, ${t("black.compared", { at: clock(data.compared) })}`}</p>`;
 }
 

@@ -1,6 +1,6 @@
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { urlOf } from "../api.js";
-import { addTexts, locale, t } from "../i18n.js";
+import { addTexts, locale, said, t } from "../i18n.js";
 import { Failure, lasted, span, useLoad } from "../ui.js";
 import { clock } from "../list.js";
 import { addStyle } from "../sheet.js";
@@ -170,7 +170,7 @@ function Facts({ call }) {
     ["did", call.did], ["queue", call.queue], ["agent", call.agent], ["answered", t(call.answered ? "ui.yes" : "ui.no")], ["miss", call.miss && t(`miss.${call.miss}`)],
     ["wait", call.waiting > 0 && lasted(call.waiting)], ["ring", call.ring > 0 && lasted(call.ring)], ["talk", call.talk > 0 && lasted(call.talk)],
     ["hold", call.hold > 0 && lasted(call.hold)], ["score", call.score], ["endedby", call.ended_by && t(`call.by.${call.ended_by}`)],
-    ["cause", call.cause && `${call.cause} ${call.cause_text ?? ""}`], ["remark", call.remark], ["id", call.id],
+    ["cause", call.cause && `${call.cause} ${said(call.cause_text ?? "")}`], ["remark", call.remark], ["id", call.id],
   ];
   return html`<section class="card" aria-labelledby="call-facts"><h2 id="call-facts">${t("call.facts")}</h2>
     <dl class="callfacts">${rows.filter(([, v]) => v).map(([k, v]) => html`<div key=${k}><dt>${t(`call.${k}`)}</dt><dd>${v}</dd></div>`)}</dl></section>`;

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, may, send } from "../api.js";
-import { addTexts, t } from "../i18n.js";
+import { addTexts, said, t } from "../i18n.js";
 import { Failure, Field, span, useLoad, when } from "../ui.js";
 import { Choice, Confirm, ListEnd, SearchForm, Table, moment, useList, withQuery } from "../list.js";
 
@@ -38,8 +38,6 @@ addTexts({
     "out.try": "次序", "out.took": "耗时", "out.also": "另发往", "out.status": "状态码", "out.none": "无", "out.what": "情况",
     "out.gaps": "可能有事件永久丢失：{n} 处缺口。", "out.gap": "至 {until}：{reason}", "out.gapSince": "{since} 至 {until}：{reason}", "out.file": "文件已用 {used} / {all} MiB。",
     "out.mixed": "所选事件属于多个接收方，请只选其中一个。",
-    "error.no receiver is configured: [general] URL is empty": "未配置接收方：[general] URL 为空", "error.no such receiver is configured": "没有配置这个接收方",
-    "error.no such event": "没有这个事件",
   },
 });
 
@@ -73,7 +71,7 @@ function Receiver({ of, onTest, busy }) {
   return html`<tr><th scope="row">${of.name}</th>
     <td><${State} of=${of.configured ? r.state : "unconfigured"} prefix="out" /></td><td class="when">${when(r.since)}</td>
     <td class="number">${total.pending}</td><td class="number">${of.oldest_pending && span(of.oldest_pending_seconds)}</td>
-    <td class="number">${r.failures}</td><td>${r.last_error}${r.next_probe && html` <small>${t("out.probe", { at: when(r.next_probe) })}</small>`}</td>
+    <td class="number">${r.failures}</td><td>${said(r.last_error)}${r.next_probe && html` <small>${t("out.probe", { at: when(r.next_probe) })}</small>`}</td>
     <td class="number">${total.dead}</td><td class="number">${total.delivered}</td>
     <td>${may("admin") && of.configured && html`<button type="button" disabled=${busy} aria-label=${t("out.testOf", { name: of.name })} onClick=${() => onTest(of.name)}>${t("out.test")}</button>`}</td></tr>`;
 }
@@ -81,7 +79,7 @@ function Receiver({ of, onTest, busy }) {
 function Gaps({ data }) {
   if (!data.gaps_total) return null;
   return html`<div class="notice warn"><div><p>${t("out.gaps", { n: data.gaps_total })}</p><ul>${data.gaps.map((g) => html`<li key=${g.until}>
-    ${g.since ? t("out.gapSince", { since: when(g.since), until: when(g.until), reason: g.reason }) : t("out.gap", { until: when(g.until), reason: g.reason })}</li>`)}</ul></div></div>`;
+    ${g.since ? t("out.gapSince", { since: when(g.since), until: when(g.until), reason: said(g.reason) }) : t("out.gap", { until: when(g.until), reason: said(g.reason) })}</li>`)}</ul></div></div>`;
 }
 
 function Receivers({ status, tell }) {
@@ -91,7 +89,7 @@ function Receivers({ status, tell }) {
     set(true);
     try {
       const got = await send("POST", "outbox/test", { receiver: name });
-      tell(got.delivered ? { good: t("out.tested", { name, status: got.status, took: got.took_ms }) } : { bad: t("out.untested", { name, error: got.error }) });
+      tell(got.delivered ? { good: t("out.tested", { name, status: got.status, took: got.took_ms }) } : { bad: t("out.untested", { name, error: said(got.error) }) });
     } catch (error) {
       tell({ error });
     }
@@ -148,7 +146,7 @@ function Events({ query, receivers, tell, onChange }) {
         <td class="when">${when(e.at)}</td><td>${e.event}</td>
         <td><${State} of=${e.state} prefix="state" /></td><td class="number">${e.attempts}</td>
         <td><a href=${`#/${withQuery(`delivery/${encodeURIComponent(e.id)}`, { receiver: e.receiver })}`} aria-label=${t("out.open", { id: e.id })}>${e.id.slice(0, 16)}</a></td>
-        <td>${e.call}</td><td>${e.receiver}</td><td>${e.last_error}</td></tr>`)}</tbody><//>`}
+        <td>${e.call}</td><td>${e.receiver}</td><td>${said(e.last_error)}</td></tr>`)}</tbody><//>`}
     <${ListEnd} list=${list} />
     ${asking && html`<${Confirm} title=${asking.title} text=${t("out.sure")} action=${t("out.replay")} act=${replay} onClose=${() => ask(null)} />`}`;
 }
@@ -191,13 +189,13 @@ function Event({ id, receiver }) {
   const others = (e?.also ?? []).map((name) => html`<a key=${name} href=${`#/${withQuery(`delivery/${encodeURIComponent(id)}`, { receiver: name })}`}>${name}</a> `);
   return html`<p><a href="#/delivery">${t("out.back")}</a></p><h1>${t("out.open", { id })}</h1><${Told} what=${told} /><${Failure} error=${error} retry=${reload} />
     ${e && html`<dl class="facts">${fact("event", e.event)}${fact("receiver", e.receiver)}${e.also && fact("also", others)}${fact("call", e.call)}
-        ${fact("state", html`<${State} of=${e.state} prefix="state" />`)}${fact("at", when(e.at))}${fact("attempts", e.attempts)}${fact("error", e.last_error)}</dl>
+        ${fact("state", html`<${State} of=${e.state} prefix="state" />`)}${fact("at", when(e.at))}${fact("attempts", e.attempts)}${fact("error", said(e.last_error))}</dl>
       ${may("admin") && e.state !== "pending" && html`<p><button type="button" onClick=${() => ask(true)}>${t("out.replay")}</button></p>`}
       <h2>${t("out.body")}</h2><pre tabindex="0">${typeof e.body === "string" ? e.body : JSON.stringify(e.body, null, 2)}</pre>
       ${e.answer && html`<h2>${t("out.answer")}</h2><pre tabindex="0">${e.answer}</pre>`}
       ${e.failed && html`<h2>${t("out.tries")}</h2><${Table} caption=${t("out.tries")}><thead><tr>${th("try", true)}${th("at")}${th("took", true)}${th("status", true)}${th("what")}</tr></thead>
         <tbody>${e.failed.map((a) => html`<tr key=${a.n}><td class="number">${a.n}</td><td>${when(a.at)}</td><td class="number">${a.took_ms} ms</td><td class="number">${a.status ?? t("out.none")}</td>
-          <td>${a.error}</td></tr>`)}</tbody><//>`}`}
+          <td>${said(a.error)}</td></tr>`)}</tbody><//>`}`}
     ${asking && html`<${Confirm} title=${t("out.replayOne", { id })} text=${t("out.sure")} action=${t("out.replay")} act=${replay} onClose=${() => ask(false)} />`}`;
 }
 

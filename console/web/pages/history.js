@@ -28,7 +28,6 @@ addTexts({
     "outcome.yes": "已接听", "outcome.no": "未接听", "outcome.nobody": "队列无人", "outcome.gave-up": "主动放弃",
     "outcome.unanswered": "坐席未接", "outcome.unassigned": "无空闲坐席", "outcome.lost": "未见结束",
     "calls.mine": "您的另一个导出正在进行，请在完成后重试。", "calls.busy": "其他人正在导出，请稍后重试。",
-    "error.to is before from": "结束时间早于开始时间", "error.extension: not an extension number": "不是分机号",
   },
 });
 

@@ -21,8 +21,7 @@ addTexts({
     "users.changeOf": "修改 {login}", "users.deleteOf": "删除 {login}", "users.sure": "删除用户 {login}？其所有会话都将结束。",
     "users.ends": "修改后该用户须重新登录。", "users.actions": "操作", "users.me": "您",
     "users.roles": "坐席只能看到与自己有关的内容，班长可以查看全部，管理员可以修改。",
-    "error.no such user": "没有该用户", "error.another user has that login": "登录名已被占用", "error.there are as many users as there may be": "用户数量已达上限",
-    "error.the last administrator must stay one who may log in": "必须保留至少一名可登录的管理员", "error.login: not 1 to 64 letters, digits and . _ @ + -": "登录名须为 1 到 64 个字母、数字或 . _ @ + -",
+    "error.login: not 1 to 64 letters, digits and . _ @ + -": "登录名须为 1 到 64 个字母、数字或 . _ @ + -",
     "error.login: digits alone are an extension's": "纯数字是分机号，不能用作登录名", "error.password: shorter than 8 characters": "密码少于 8 个字符", "error.password: the same as the login": "密码不能与登录名相同",
   },
 });

@@ -168,7 +168,7 @@ function Banner({ feed }) {
   if (feed.refused) return html`<p class="notice bad" role="alert">${t("wall.refused", { reason: said(feed.refused) })}</p>`;
   if (feed.link === "opening") return html`<p class="notice" role="status">${t("wall.opening")}</p>`;
   if (feed.link === "lost") return html`<p class="notice bad" role="alert">${t("wall.lost", { time })}</p>`;
-  const reason = feed.head.reason ?? "";
+  const reason = said(feed.head.reason ?? "");
   if (!feed.head.live) return html`<p class="notice bad" role="alert">${t("wall.down", { time, reason })}</p>`;
   if (reason) return html`<p class="notice warn" role="status">${t("wall.lack", { reason })}</p>`;
   return html`<p class="notice good" role="status">${t("wall.live")}</p>`;

@@ -1,6 +1,6 @@
 // What the toolbar says.
 
-import { addTexts, t } from "../i18n.js";
+import { addTexts, said } from "../i18n.js";
 
 addTexts({
   en: {
@@ -40,24 +40,8 @@ addTexts({
     "bar.atPhone": "请在话机上接听。", "bar.holdAtPhone": "通话由话机保持，请在话机上恢复。",
     "bar.phoneAway": "您的话机未注册或无响应，无法接到来电。", "bar.call": "通话", "bar.more": "监听同事",
     "reason.lunch": "用餐", "reason.rest": "小休", "reason.meeting": "会议", "reason.training": "培训",
-    "error.agent is busy": "坐席正忙", "error.no call": "没有通话", "error.not found": "未找到", "error.extension is not registered": "分机未注册",
-    "error.agent not login": "坐席未签入", "error.queue not found": "没有这个队列", "error.wrong name or password": "账号或密码错误", "error.auth failed!": "账号或密码错误",
-    "error.Asterisk is not connected, which knows the passwords of phones: try again": "电话系统未连接，请重试",
-    "error.Asterisk is not connected, try again": "电话系统未连接，请重试", "error.the call is not in a state for this": "当前通话状态不允许此操作",
-    "error.the phone does not pick up when it is asked to": "话机不支持远程接听，请在话机上接听",
-    "error.asterisk cannot ask phones to pick up: its module res_pjsip_notify.so is not loaded": "Asterisk 未加载 res_pjsip_notify.so，无法远程接听",
-    "error.dest: number may not be dialled": "该号码不允许拨打", "error.dest: number is on the black list": "该号码在黑名单中",
-    "error.no answer, the outcome is unknown, do not repeat blindly": "没有应答，结果未知，请勿盲目重试",
-    "error.the connection is lost, the outcome is unknown, do not repeat blindly": "连接已断开，结果未知，请勿盲目重试",
-    "error.not connected, nothing was sent": "未连接，操作未发送", "error.the server does not answer": "服务没有响应",
-    "error.nobody is asked any more": "咨询已结束，没有可转接的对象",
   },
 });
 
 /** A refusal in words: the server's own, where there are none in the language. */
-export function refusal(error) {
-  const text = error.result || error.message || String(error);
-  const key = `error.${text}`;
-  const own = t(key);
-  return own === key ? text : own;
-}
+export const refusal = (error) => said(error.result || error.message || String(error));
