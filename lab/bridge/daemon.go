@@ -30,6 +30,7 @@ type Options struct {
 	Username string // of the manager; "" = the lab's, with its secret
 	Secret   string
 	Extra    string    // more lines of api.conf
+	Env      []string  // more of its environment: name=value
 	Log      io.Writer // nil = kept for Log only
 }
 
@@ -141,6 +142,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log = &logBuffer{tee: d.opts.Log, changed: make(chan struct{})}
 	d.cmd = exec.Command(d.opts.Binary, "serve", "--config", d.Config) //nolint:noctx // ended by Stop or Kill
 	d.cmd.Stderr = d.log
+	d.cmd.Env = append(os.Environ(), d.opts.Env...)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.done = make(chan struct{})
 	started := make(chan error, 1)
