@@ -34,15 +34,15 @@ func looksWell(t *testing.T, p *browser.Page, chinese string) {
 		p.Accessible()
 	}
 	p.Size(360, 640)
-	var wide float64
-	p.Eval("document.documentElement.scrollWidth", &wide)
-	if wide > 360 {
-		t.Errorf("the page is %v pixels wide on a telephone of 360", wide)
-	}
+	narrow(t, p)
 	p.Accessible()
-	p.Size(1280, 800)
 	p.Select(".tools select", "zh")
 	p.WaitText("h1", chinese)
+	p.Prefer("dark")
+	p.Accessible()
+	narrow(t, p)
+	p.Prefer("light")
+	p.Size(1280, 800)
 	var missing []string
 	p.Eval(`Array.from(document.querySelectorAll("main *")).filter(e => e.children.length === 0 && /^[a-z]+\.[a-zA-Z.-]+$/.test(e.textContent.trim()) && !/^\d/.test(e.textContent.trim())).map(e => e.textContent)`, &missing)
 	if len(missing) > 0 {
@@ -182,7 +182,7 @@ func TestBlackListPage(t *testing.T) {
 	p.WaitText("[role=alert]", "number: must be 1 to 32 of the characters")
 	p.Click(`[aria-label="Change the note of 13800000003"]`)
 	p.Until("the note as it is", `document.querySelector("dialog [name=note]").value === "Note 3"`)
-	p.Accessible()
+	looks(t, p)
 	p.Type("dialog [name=note]", "")
 	p.Click("dialog .primary")
 	p.WaitGone("dialog")
@@ -192,7 +192,7 @@ func TestBlackListPage(t *testing.T) {
 	p.WaitText("main > [role=status]", "1 shown")
 	p.Click("tbody button.danger")
 	p.WaitText("dialog", "Let 13800000001 in again?")
-	p.Accessible()
+	looks(t, p)
 	p.Click("dialog .buttons button:not(.danger)")
 	p.WaitGone("dialog")
 	p.Click("tbody button.danger")
@@ -251,9 +251,11 @@ func TestDeliveryPage(t *testing.T) {
 	p.WaitText("dl", "422")
 	p.WaitText("pre", `"name": "<b>bad</b>"`)
 	p.WaitText("pre", "no <i>such</i> customer")
-	p.Accessible()
+	looks(t, p)
 	refuses.Store(false)
 	p.Click("main button")
+	p.Wait("dialog")
+	looks(t, p)
 	p.Click("dialog .primary")
 	p.WaitText("[role=status]", "Events that are sent again: 1.")
 	p.Until("the event to be taken", `(() => { if (document.querySelector("dl").innerText.includes("Delivered")) return true; location.reload(); })()`)

@@ -48,6 +48,30 @@ func TestWallboardOfAHouse(t *testing.T) {
 	p.Wait(".wall.stale")
 }
 
+// TestLivePagesAreAccessible: the wallboard, fresh and old, and the page of a call that goes on, in both colours, both languages and on a telephone's screen.
+func TestLivePagesAreAccessible(t *testing.T) {
+	f := newFloor(t, httpd.Limits{}, nil)
+	f.comes()
+	p := browser.ForTest(t, browser.Options{}).Open(strings.TrimSuffix(f.url, "/api") + "/#/wall")
+	p.WaitText("li.call", "Zhang <San>")
+	f.answered()
+	p.WaitText("[aria-labelledby=queue-600]", "100 %")
+	looks(t, p)
+	p.Click("li.call a")
+	p.Wait(".timeline .stretch.talk")
+	looks(t, p)
+	p.Eval("location.hash = '#/call/none'", nil)
+	p.Expect("404")
+	p.WaitText("[role=alert]", "There is no such call.")
+	looks(t, p)
+	p.Eval("location.hash = '#/wall'", nil)
+	p.Wait(".notice.good")
+	f.fake.Refuse()
+	f.fake.Drop()
+	p.WaitText("[role=alert]", "Asterisk cannot be followed")
+	looks(t, p)
+}
+
 // TestManyTabs: eight wallboards in one browser leave a page in a ninth tab its connections, and each is live when it is looked at.
 func TestManyTabs(t *testing.T) {
 	f := newFloor(t, httpd.Limits{}, nil)

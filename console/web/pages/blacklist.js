@@ -22,7 +22,7 @@ addTexts({
     "black.number": "号码", "black.direction": "禁止", "black.note": "备注", "black.created": "加入时间", "black.text": "号码或备注", "black.any": "不限",
     "black.inbound": "该号码呼入", "black.outbound": "呼叫该号码", "black.both": "呼入和呼出", "black.add": "加入", "black.new": "加入黑名单",
     "black.hint": "与中继显示一致：0-9、+、*、#", "black.remove": "移除", "black.removeOf": "移除 {number}", "black.sure": "将 {number} 移出黑名单？",
-    "black.change": "修改备注", "black.noteOf": "修改 {number} 的备注", "black.noted": "{number} 的备注已修改。",
+    "black.change": "修改备注", "black.noteOf": "修改备注：{number}", "black.noted": "{number} 的备注已修改。",
     "black.added": "{number} 已加入黑名单。", "black.removed": "{number} 已移出黑名单。", "black.all": "共 {n} 个号码",
     "black.pending": "Asterisk 尚未接受 {n} 处改动，拨号方案仍按旧名单执行。", "black.trouble": "无法查询 Asterisk：{why}。",
     "black.compared": "与 Asterisk 核对于 {at}", "black.action": "操作",

@@ -178,9 +178,11 @@ function Facts({ call }) {
 
 const soon = 2000; // ms until a call that is not over is asked for once more
 
-/** One call. */
-export default function Call({ args }) {
-  const { data: call, error, loading, reload } = useLoad(`calls/${encodeURIComponent(args?.[0] ?? "")}`);
+/** One call; of another one nothing is kept. */
+export default ({ args }) => html`<${Call} key=${args?.[0]} id=${args?.[0] ?? ""} />`;
+
+function Call({ id }) {
+  const { data: call, error, loading, reload } = useLoad(`calls/${encodeURIComponent(id)}`);
   useEffect(() => {
     if (!call || call.state === "ended" || loading) return undefined;
     const timer = setTimeout(reload, soon);
