@@ -2,11 +2,14 @@
 // browser opens six connections to one address, and streams of tabs in the background would keep them from the pages in front.
 
 import { useEffect, useState } from "./vendor/preact-htm.js";
-import { probe, urlOf } from "./api.js";
+import { get, probe, urlOf } from "./api.js";
 
 const sections = ["queues", "extensions", "calls", "receivers"];
 const silence = 2500; // ms without a beat, of which one comes each second, after which the link is lost
 const longestWait = 10000; // ms between two tries
+
+/** How often, in ms, a page that is not seen asks for something, so that its session does not end for want of a feed. */
+export const pace = { awake: 600000 };
 
 /**
  * What is known. link: "opening" until a snapshot comes, "up", or "lost"; refused: why the daemon lets this page have no feed, "" where it does;
@@ -15,7 +18,7 @@ const longestWait = 10000; // ms between two tries
  */
 let state = { link: "opening", refused: "", head: undefined, rows: empty(), seen: 0 };
 const listeners = new Set();
-let stream, heard = 0, offset = 0, wait = 0, watchdog, retry;
+let stream, heard = 0, offset = 0, wait = 0, watchdog, retry, awake;
 
 function empty() {
   return Object.fromEntries(sections.map((name) => [name, new Map()]));
@@ -102,8 +105,10 @@ function watch() {
 
 /** Ends the stream of a page that is not seen any more, whose numbers are old from now on, and opens one for a page that is seen again. */
 function turn() {
+  clearInterval(awake);
   if (document.hidden) {
     close();
+    awake = setInterval(() => get("session").catch(() => {}), pace.awake);
     update({ link: state.link === "up" ? "opening" : state.link });
   } else if (!stream) {
     wait = 0;
@@ -123,6 +128,7 @@ function leave(f) {
   listeners.delete(f);
   if (listeners.size) return;
   clearInterval(watchdog);
+  clearInterval(awake);
   document.removeEventListener("visibilitychange", turn);
   close();
   wait = 0;

@@ -250,6 +250,8 @@ func (b *bench) drawn(page *browser.Page, id string) {
 	if rows != len(kinds) || shown != len(kinds) {
 		b.Errorf("%d bars and %d rows of %d stretches", shown, rows, len(kinds))
 	}
+	page.Until("a player that has taken nothing before somebody wants to hear", "document.querySelector('audio').readyState === 0")
+	page.Eval("(() => { const a = document.querySelector('audio'); a.preload = 'metadata'; a.load(); })()", nil)
 	page.Until("the player to know how long the recording is", "document.querySelector('audio').duration > 0")
 	page.Accessible()
 }
