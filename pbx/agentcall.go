@@ -52,11 +52,6 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	} else if call.Outbound {
 		call.Number = cmp.Or(line.Dialled, call.Number)
 	}
-	if other := s.channels[call.Other]; !line.Called && !ordered && c.first != line && other != nil && line.Bridge != "" {
-		// He took a parked call, or picked one up: what he dialled was the way to it.
-		call.Number, _ = s.party(other)
-		call.Outbound = other != c.first
-	}
 	if call.Outbound {
 		call.Dialled = call.Number
 	}
@@ -64,6 +59,9 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 	if before := &a.Call; before.Channel == line.ID && before.Number != "" && (line.Aside != "" || call.Other == before.Other) {
 		// Asterisk shows the phone whom it asks, and does not take that back when it returns.
 		call.Other, call.Number = before.Other, before.Number
+	}
+	if other := s.channels[call.Other]; !line.Called && !ordered && c.first != line && other != nil && line.Bridge != "" {
+		call.joined(s, c, other)
 	}
 	switch {
 	case !call.Answered.IsZero() || !call.Picked:
@@ -73,6 +71,16 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 		call.Answered = c.talksSince(line.ID, s.at)
 	}
 	return call
+}
+
+// joined tells the call of an agent who took a parked call, or picked one up, of whom he talks to: what he dialled was the way to it.
+func (call *AgentCall) joined(s *state, c *call, other *channel) {
+	call.Number, _ = s.party(other)
+	if call.Outbound = other != c.first; call.Outbound {
+		call.Dialled = call.Number
+	} else {
+		call.Dialled = c.first.Dialled
+	}
 }
 
 // talksSince is when a channel first had somebody to talk to, now where that is not known: a daemon that was started anew has seen nothing of it.
