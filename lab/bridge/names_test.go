@@ -53,15 +53,7 @@ func TestNamesOfWhoJoins(t *testing.T) {
 		party("804", "<02150000032")
 		party("806", ">804")
 		b.must(in.Refer(b.ctx, "700"))
-		space := ""
-		b.eventually("the call to be parked", func() bool {
-			for _, sp := range b.timeline("02150000032") {
-				if sp.Type == "park" {
-					space = sp.Place
-				}
-			}
-			return space != ""
-		})
+		space := b.parked("02150000032")
 		take := b.dial(taker, space)
 		b.must(take.Heard(b.within(10*time.Second), 30))
 		party("805", "<02150000032")

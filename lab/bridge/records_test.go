@@ -268,6 +268,20 @@ func (b *bench) timeline(caller string) []entry {
 	return nil
 }
 
+// parked waits until the live call of a number is parked, and returns the space.
+func (b *bench) parked(caller string) (space string) {
+	b.Helper()
+	b.eventually("the call to be parked", func() bool {
+		for _, sp := range b.timeline(caller) {
+			if sp.Type == "park" {
+				space = sp.Place
+			}
+		}
+		return space != ""
+	})
+	return space
+}
+
 // story is a call as calls/{uniqueid} tells it.
 func (b *bench) story(id string) (call struct {
 	Ended    bool

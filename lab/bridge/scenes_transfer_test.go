@@ -118,16 +118,7 @@ func scenePark(b *bench) {
 	talked := w.lap()
 	b.must(in.Refer(b.ctx, "700"))
 	b.wait(1500 * time.Millisecond)
-	space := ""
-	b.eventually("the call to be parked", func() bool {
-		for _, sp := range b.timeline("02150000032") {
-			if sp.Type == "park" {
-				space = sp.Place
-			}
-		}
-		return space != ""
-	})
-	take := b.dial(second, space)
+	take := b.dial(second, b.parked("02150000032"))
 	b.must(take.Answered(b.within(10 * time.Second)))
 	w.lap()
 	b.wait(1500 * time.Millisecond)

@@ -67,15 +67,7 @@ func sceneOneTouchPark(b *bench) {
 	in := b.incoming(z)
 	b.must(in.Heard(b.within(5*time.Second), 75))
 	b.must(in.SendDTMF(b.ctx, "#72", phone.RFC2833))
-	space := ""
-	b.eventually("the call to be parked", func() bool {
-		for _, sp := range b.timeline("815") {
-			if sp.Type == "park" {
-				space = sp.Place
-			}
-		}
-		return space != ""
-	})
+	space := b.parked("815")
 	b.over(in)
 	take := b.dial(taker, space)
 	b.must(take.Answered(b.within(10 * time.Second)))

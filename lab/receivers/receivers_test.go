@@ -60,18 +60,25 @@ func programs() []program {
 	}
 }
 
+// install does what its page says to do once, in a copy of its folder, which it returns.
+func (p *program) install(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "docs", "receivers", p.name))); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range p.make {
+		run(t, dir, args)
+	}
+	return dir
+}
+
 // TestReceivers: each takes what is genuine, once and in order, over a restart too, and refuses what is not.
 func TestReceivers(t *testing.T) {
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "docs", "receivers", p.name))); err != nil {
-				t.Fatal(err)
-			}
-			for _, args := range p.make {
-				run(t, dir, args)
-			}
+			dir := p.install(t)
 			inbox := filepath.Join(dir, "inbox")
 			secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a key of twenty-four byte"))
 			r := start(t, p, dir, secret, inbox)
@@ -103,13 +110,7 @@ func TestReceiversWithoutASecret(t *testing.T) {
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "docs", "receivers", p.name))); err != nil {
-				t.Fatal(err)
-			}
-			for _, args := range p.make {
-				run(t, dir, args)
-			}
+			dir := p.install(t)
 			for _, secret := range []string{"", "whsec_"} {
 				inbox := filepath.Join(dir, "inbox")
 				if p.name == "php" {
