@@ -94,7 +94,7 @@ func (c *Config) webhookKeys() []key {
 	return []key{
 		{"webhook", "secret", "", false, secrets{&w.Secrets}},
 		{"webhook", "timeout", "20s", false, span{target: &w.Timeout, least: 100 * time.Millisecond, most: 10 * time.Minute}},
-		{"webhook", "concurrency", "8", false, count{&w.Concurrency, 1024}},
+		{"webhook", "concurrency", "8", false, count{&w.Concurrency, mostConcurrency}},
 		{"webhook", "retry_max", "60s", false, span{target: &w.RetryMax, least: 100 * time.Millisecond, most: 24 * time.Hour}},
 		{"webhook", "event_ttl", "off", false, span{target: &w.EventTTL, least: time.Second, most: year, off: true}},
 		{"webhook", "poison_attempts", "5", false, count{&w.PoisonAttempts, 1000}},

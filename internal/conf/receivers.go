@@ -12,6 +12,8 @@ import (
 const (
 	webhookSection = "webhook"
 	maxReceivers   = 16 // each has connections, a queue and metrics of its own
+	// mostConcurrency is what a sender can have under way (webhook.maxConcurrency): a larger number would be taken and have no effect.
+	mostConcurrency = 256
 )
 
 // Receiver is a section [webhook NAME]: a receiver beside that of [general] URL. What the section does not say is as in [webhook], but for
@@ -64,7 +66,7 @@ func (r *Receiver) receiverKeys() []key {
 		{section, "events", "", false, kinds{&r.Events}},
 		{section, "secret", "", false, secrets{&r.Secrets}},
 		{section, "timeout", "20s", false, span{target: &r.Timeout, least: 100 * time.Millisecond, most: 10 * time.Minute}},
-		{section, "concurrency", "8", false, count{&r.Concurrency, 1024}},
+		{section, "concurrency", "8", false, count{&r.Concurrency, mostConcurrency}},
 		{section, "retry_max", "60s", false, span{target: &r.RetryMax, least: 100 * time.Millisecond, most: 24 * time.Hour}},
 		{section, "event_ttl", "off", false, span{target: &r.EventTTL, least: time.Second, most: year, off: true}},
 		{section, "poison_attempts", "5", false, count{&r.PoisonAttempts, 1000}},
