@@ -331,7 +331,7 @@ const ariPatienceOfCheck = 4 * time.Second
 
 func (c *checkup) ari(ctx context.Context) {
 	if c.cfg.ARI.Username == "" {
-		c.note("ari", "not configured ([ari] username is empty): functions that need it answer 501")
+		c.note("ari", "not configured ([ari] username is empty): nothing needs it today")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, ariPatienceOfCheck)
