@@ -12,6 +12,7 @@ import (
 	"github.com/dialbridge/dialbridge/audit"
 	"github.com/dialbridge/dialbridge/lab/browser"
 	"github.com/dialbridge/dialbridge/pbx"
+	"github.com/dialbridge/dialbridge/webhook"
 )
 
 // site serves the console for a browser, to which a key is needed: it must log in. It tells seen, where there is one, of each request.
@@ -65,6 +66,7 @@ func narrow(t *testing.T, p *browser.Page) {
 // TestPagesInABrowser: a person logs in, makes a user, who logs in, loses his place when he is changed, and all is in the audit log.
 func TestPagesInABrowser(t *testing.T) {
 	r := newRig(t, 100)
+	r.must(r.sender.Configure(t.Context(), []webhook.Target{{URL: "http://127.0.0.1:9/"}}))
 	url := r.site()
 	b := browser.ForTest(t, browser.Options{})
 	p := b.Open(url)
@@ -132,6 +134,11 @@ func TestPagesInABrowser(t *testing.T) {
 	p.WaitText("h1", "Log in")
 	logInAs(p, "ann", "another morning")
 	p.WaitText(".who", "Ann")
+	p.Eval("location.hash = '#/delivery'", nil) // a supervisor sees it, and orders nothing there
+	p.WaitText("h1", "Delivery")
+	p.WaitText("tbody th", "default")
+	looks(t, p)
+	p.WaitGone("main button:not([type=submit])")
 	p.Eval("location.hash = '#/users'", nil)
 	p.WaitText("main", "Your role may not see this page.")
 	p.Accessible()
@@ -141,6 +148,21 @@ func TestPagesInABrowser(t *testing.T) {
 	p.Eval("import(new URL('./api.js', location.href)).then(m => m.get('session').catch(() => {}))", nil)
 	p.WaitText("[role=status]", "Your session has ended.")
 	p.Accessible()
+}
+
+// TestAnAgentInABrowser: an agent, who may see no page of the menu, finds his account and the way to the toolbar.
+func TestAnAgentInABrowser(t *testing.T) {
+	r := newRig(t, 100)
+	_, err := r.users.Create(t.Context(), "bea", "Bea", pbx.RoleAgent, "good enough")
+	r.must(err)
+	p := browser.ForTest(t, browser.Options{}).Open(r.site())
+	p.Expect("401")
+	p.WaitText("h1", "Log in")
+	logInAs(p, "bea", "good enough")
+	p.WaitText("h1", "Bea")
+	p.WaitText("main a[href='toolbar/']", "Agent toolbar")
+	p.WaitGone("nav a")
+	looks(t, p)
 }
 
 // TestAnotherSiteInTheSameBrowser: while somebody is logged in, a page of another site can neither order anything in his name, nor log him in as

@@ -16,7 +16,7 @@ const pages = [
   page("charts", "supervisor"),
   page("recordings", "supervisor"),
   page("blacklist", "supervisor"),
-  page("delivery", "admin"),
+  page("delivery", "supervisor"),
   page("users", "admin"),
   page("audit", "admin"),
   page("account", "agent", { hidden: true }),
@@ -99,7 +99,7 @@ function App() {
     return () => { ends.forEach((end) => end()); removeEventListener("hashchange", moved); };
   }, []);
   useEffect(() => {
-    const first = pages.find((p) => !p.hidden && may(p.role));
+    const first = pages.find((p) => !p.hidden && may(p.role)) ?? pages.find((p) => may(p.role)); // an agent has his account alone
     if (session && route.name === "" && first) location.replace(`#/${first.name}`);
   }, [session, route.name]);
   let content = html`<p class="quiet">${t("ui.loading")}</p>`;

@@ -138,11 +138,11 @@ function Events({ query, receivers, tell, onChange }) {
   return html`<${Filter} query=${query} receivers=${receivers} reload=${list.reload} />
     ${may("admin") && html`<p class="buttons"><button type="button" disabled=${chosen.size === 0} onClick=${replayChosen}>${t("out.replayChosen", { n: chosen.size })}</button></p>`}
     ${list.rows.length > 0 && html`<${Table} caption=${t("out.events")}>
-      <thead><tr><th scope="col"><span class="sr">${t("out.choose.head")}</span>
-          <input type="checkbox" checked=${all} aria-label=${t("out.chooseAll")} onChange=${() => choose(new Map(all ? [] : list.rows.map((e) => [keyOf(e), e])))} /></th>
+      <thead><tr>${may("admin") && html`<th scope="col"><span class="sr">${t("out.choose.head")}</span>
+          <input type="checkbox" checked=${all} aria-label=${t("out.chooseAll")} onChange=${() => choose(new Map(all ? [] : list.rows.map((e) => [keyOf(e), e])))} /></th>`}
         ${th("at")}${th("event")}${th("state")}${th("attempts", true)}${th("id")}${th("call")}${th("receiver")}${th("error")}</tr></thead>
       <tbody>${list.rows.map((e) => html`<tr key=${e.seq}>
-        <td><input type="checkbox" checked=${chosen.has(keyOf(e))} aria-label=${t("out.choose", { id: e.id })} onChange=${() => flip(e)} /></td>
+        ${may("admin") && html`<td><input type="checkbox" checked=${chosen.has(keyOf(e))} aria-label=${t("out.choose", { id: e.id })} onChange=${() => flip(e)} /></td>`}
         <td class="when">${when(e.at)}</td><td>${e.event}</td>
         <td><${State} of=${e.state} prefix="state" /></td><td class="number">${e.attempts}</td>
         <td><a href=${`#/${withQuery(`delivery/${encodeURIComponent(e.id)}`, { receiver: e.receiver })}`} aria-label=${t("out.open", { id: e.id })}>${e.id.slice(0, 16)}</a></td>
