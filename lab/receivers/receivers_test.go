@@ -105,15 +105,25 @@ func TestReceivers(t *testing.T) {
 	}
 }
 
+// unset stands for a variable that is not there, as when its name is forgotten or misspelt.
+const unset = "(unset)"
+
 // TestReceiversWithoutASecret: with an empty key everybody could sign. A program says so and ends; PHP's page, which nobody starts, refuses.
 func TestReceiversWithoutASecret(t *testing.T) {
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			dir := p.install(t)
-			for _, secret := range []string{"", "whsec_"} {
+			for _, secret := range []string{"", "whsec_", unset} {
 				inbox := filepath.Join(dir, "inbox")
+				environ := append(os.Environ(), p.environ(secret, inbox)...)
+				if secret == unset {
+					environ = slices.DeleteFunc(environ, func(v string) bool { return strings.HasPrefix(v, "WEBHOOK_SECRET=") })
+				}
 				if p.name == "php" {
+					if secret == unset {
+						continue // which is an empty one to it
+					}
 					r := start(t, p, dir, secret, inbox)
 					id, now, body := "evt_1", stampOf(time.Now()), `{"event":"hangup"}`
 					r.post(t, "an event that is signed with nothing", http.StatusUnauthorized, headers(id, now, signature(t, "", id, now, body)), body)
@@ -123,7 +133,7 @@ func TestReceiversWithoutASecret(t *testing.T) {
 				defer cancel()
 				args := p.commands("0", inbox)[0]
 				cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // of the table above
-				cmd.Dir, cmd.Env = dir, append(os.Environ(), p.environ(secret, inbox)...)
+				cmd.Dir, cmd.Env = dir, environ
 				text, err := cmd.CombinedOutput()
 				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || ctx.Err() != nil || !strings.Contains(strings.ToLower(string(text)), "empty") {
 					t.Errorf("with the secret %q it ends with %v and says:\n%s", secret, err, text)

@@ -144,7 +144,7 @@ public final class Receiver {
   }
 
   public static void main(String[] args) throws Exception {
-    Receiver r = new Receiver(System.getenv("WEBHOOK_SECRET"), Path.of(args[1]));
+    Receiver r = new Receiver(System.getenv().getOrDefault("WEBHOOK_SECRET", ""), Path.of(args[1]));
     HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 0); // TLS is the proxy's before it
     server.createContext("/", r::take);
     server.setExecutor(Executors.newFixedThreadPool(8));

@@ -8,7 +8,7 @@ import { existsSync, fsyncSync, openSync, readFileSync, renameSync, truncateSync
 import { Webhook } from "standardwebhooks";
 
 const [port, path] = process.argv.slice(2);
-const secret = process.env.WEBHOOK_SECRET;
+const secret = process.env.WEBHOOK_SECRET ?? "";
 // A secret that begins with whsec_ is base64 behind it, any other is taken as it is.
 const webhook = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(Buffer.from(secret), { format: "raw" });
 const LARGEST = 1 << 20;

@@ -118,6 +118,6 @@ class Receiver(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)  # TLS is the proxy's before it
     server.daemon_threads = True
-    server.key, server.inbox = key_of(os.environ["WEBHOOK_SECRET"]), Inbox(sys.argv[2])
+    server.key, server.inbox = key_of(os.environ.get("WEBHOOK_SECRET", "")), Inbox(sys.argv[2])
     threading.Thread(target=server.inbox.work, args=(do,), daemon=True).start()
     server.serve_forever()
