@@ -239,7 +239,7 @@ func (s *Switch) takeBack(id string) error {
 // consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
 func (ch *channel) consult() {
 	switch {
-	case ch.Aside == "":
+	case ch.Aside == "" || ch.Bridge == "":
 	case ch.Bridge != ch.Aside:
 		if !ch.Consulting {
 			ch.Question = ch.Bridge

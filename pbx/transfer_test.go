@@ -94,3 +94,63 @@ func TestConsultationOfNobody(t *testing.T) {
 		t.Errorf("%d actions reached asterisk", n)
 	}
 }
+
+// again loses the link, and waits until the picture is complete once more.
+func (r *rig) again(f *fake) {
+	r.t.Helper()
+	want := r.sw.Status().Resyncs + 1
+	f.Drop()
+	r.until(func(e Event) bool { c, ok := e.(PictureCompleted); return ok && c.Resyncs == want })
+}
+
+// TestConsultationThatEndsUnseen: the one asked hung up while the link was lost. To complete what was told before would hang up on the caller.
+func TestConsultationThatEndsUnseen(t *testing.T) {
+	r, f := consultRig(t, "b3")
+	ctx := context.Background()
+	if err := r.sw.Consult(ctx, "802", "801"); err != nil {
+		t.Fatal(err)
+	}
+	r.sw.mu.RLock()
+	question := r.sw.state.channels["1.2"].Question
+	r.sw.mu.RUnlock()
+	if question != "b3" {
+		t.Fatalf("the consultation is %q", question)
+	}
+	r.again(f) // 802 is back in b1 when the daemon looks
+	for _, named := range []string{question, ""} {
+		if err := r.sw.Complete(ctx, "802", named); !errors.Is(err, ErrState) {
+			t.Errorf("Complete(%q) = %v", named, err)
+		}
+	}
+	if n := len(f.Received("Hangup")); n != 0 {
+		t.Errorf("%d Hangups reached asterisk", n)
+	}
+	if err := r.sw.Consult(ctx, "802", "801"); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+// TestConsultationThatGoesOnUnseen holds that a consultation outlives the link, under its name, also where it is on its way between bridges.
+func TestConsultationThatGoesOnUnseen(t *testing.T) {
+	r, f := consultRig(t, "b3")
+	ctx := context.Background()
+	if err := r.sw.Consult(ctx, "802", "801"); err != nil {
+		t.Fatal(err)
+	}
+	for _, bridge := range []string{"", "b3"} {
+		f.set(func() {
+			f.channels = []ami.Message{
+				row("CoreShowChannel", "PJSIP/801-00000001", "1.1", "1.1", "6", "BridgeId", "b1"),
+				row("CoreShowChannel", "PJSIP/802-00000002", "1.2", "1.1", "6", "BridgeId", bridge, "Application", "AppDial"),
+				row("CoreShowChannel", "Local/801@from-internal-1;1", "1.9", "1.1", "6", "BridgeId", "b3"),
+			}
+		})
+		r.again(f)
+		r.sw.mu.RLock()
+		ch := r.sw.state.channels["1.2"]
+		if !ch.Consulting || ch.Question != "b3" {
+			t.Errorf("in the bridge %q it is %v %q", bridge, ch.Consulting, ch.Question)
+		}
+		r.sw.mu.RUnlock()
+	}
+}
