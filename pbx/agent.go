@@ -49,6 +49,7 @@ type agent struct {
 	works  bool   // paused for after-call work in one
 	rests  bool   // paused by somebody's wish in one
 	served CallID // the queue has not told the end of his conversation
+	shown  string // number that his phone showed when he last asked somebody in his call
 }
 
 // post makes sure that an extension which is a member somewhere has a record, and that his memberships are looked at anew.
@@ -136,10 +137,15 @@ func (s *state) judge(a *agent) {
 		s.muster(a)
 	}
 	a.Call, a.Away = s.callOf(a), s.away(a.Exten)
+	if line := s.channels[a.Call.Channel]; line != nil && line.Aside != "" {
+		a.shown = line.Connected.Number
+	} else if was.Channel != a.Call.Channel {
+		a.shown = ""
+	}
 	s.owesWork(a)
 	now := s.stateOf(a)
 	news := was.Channel != a.Call.Channel || was.Picked != a.Call.Picked || was.Answered.IsZero() != a.Call.Answered.IsZero() ||
-		len(was.Collected) != len(a.Call.Collected) || !was.Now.equal(&a.Call.Now) || away != a.Away
+		was.Picked && was.Number != a.Call.Number || len(was.Collected) != len(a.Call.Collected) || !was.Now.equal(&a.Call.Now) || away != a.Away
 	if now == a.State && (now != AgentBusy || !news) {
 		if !slices.Equal(queues, a.Queues) || away != a.Away {
 			s.emit(AgentMoved{Agent: a.copy()})

@@ -56,10 +56,7 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 		call.Dialled = call.Number
 	}
 	call.Now = s.situation(a.Exten, line)
-	if before := &a.Call; before.Channel == line.ID && before.Number != "" && (line.Aside != "" || call.Other == before.Other) {
-		// Asterisk shows the phone whom it asks, and does not take that back when it returns.
-		call.Other, call.Number = before.Other, before.Number
-	}
+	s.keepsParty(&call, a, line)
 	if other := s.channels[call.Other]; !line.Called && !ordered && c.first != line && other != nil && line.Bridge != "" {
 		call.joined(s, c, other)
 	}
@@ -71,6 +68,36 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 		call.Answered = c.talksSince(line.ID, s.at)
 	}
 	return call
+}
+
+// keepsParty lets a call be with whom the agent has left while he asks somebody. Asterisk shows the phone whom it asks, and takes that back late
+// when it returns, or not at all; what it shows then is the truth again as soon as it is something else.
+func (s *state) keepsParty(call *AgentCall, a *agent, line *channel) {
+	before := &a.Call
+	same := before.Channel == line.ID && before.Number != ""
+	switch {
+	case same && line.Aside != "":
+		call.Other, call.Number = before.Other, before.Number
+	case line.Consulting: // since before the daemon was started
+		if other := s.left(line); other != nil {
+			call.Other = other.ID
+			call.Number, _ = s.party(other)
+		}
+	case same && call.Other == before.Other && line.Connected.Number == a.shown:
+		call.Number = before.Number
+	}
+}
+
+// left is whom a channel that consults has left, nil for nobody who is there.
+func (s *state) left(line *channel) *channel {
+	for _, ch := range s.bridges[line.Aside] {
+		for _, other := range s.hearing(ch, map[*channel]bool{}) {
+			if !other.Local() {
+				return other
+			}
+		}
+	}
+	return nil
 }
 
 // joined tells the call of an agent who took a parked call, or picked one up, of whom he talks to: what he dialled was the way to it.
