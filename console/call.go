@@ -128,7 +128,8 @@ func (a *API) callRecording(c echo.Context) error {
 		return err
 	}
 	who := hearing{callerOf(c).owner(), httpd.Remote(c.Request()).String(), string(found.ID)}
-	if c.Request().Method != http.MethodHead && a.hearings.begins(c.Request(), who) {
+	sent := c.Response().Status < http.StatusBadRequest // 412 says that it is another one than was wanted
+	if sent && c.Request().Method != http.MethodHead && a.hearings.begins(c.Request(), who) {
 		httpd.Noteworthy(c)
 	}
 	return nil

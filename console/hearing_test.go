@@ -63,6 +63,7 @@ func TestHearingsAreNoted(t *testing.T) {
 	ann.expect(200, http.MethodHead, "/calls/1.1/recording", "")
 	ann.expect(200, http.MethodGet, "/calls/1.1", "")
 	hear(416, "Range", "bytes=999999-")
+	hear(412, "If-Match", `"another"`)
 	same()
 	hear(206, "Range", "bytes=1-") // all but the first byte is as good as all
 	same(heard + " 206 id=1.1")

@@ -103,7 +103,7 @@ function watch() {
   if (stream && performance.now() - heard > silence) lose("silence");
 }
 
-/** Ends the stream of a page that is not seen any more, whose numbers are old from now on, and opens one for a page that is seen again. */
+/** Ends the stream of a page that is not seen, or not any more, whose numbers are old from now on, and opens one for a page that is. */
 function turn() {
   clearInterval(awake);
   if (document.hidden) {
@@ -121,7 +121,7 @@ function enter(f) {
   if (listeners.size > 1) return;
   watchdog = setInterval(watch, 250);
   document.addEventListener("visibilitychange", turn);
-  open();
+  turn();
 }
 
 function leave(f) {
