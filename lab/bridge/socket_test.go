@@ -186,6 +186,17 @@ func (s *socket) told(want ...string) {
 	s.events = slices.Delete(s.events, 0, len(want))
 }
 
+// maybe forgets what may be told next, if it is.
+func (s *socket) maybe(word string) {
+	s.b.Helper()
+	s.until("more", func() bool { return len(s.events) > 0 })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.words()[0] == word {
+		s.events = s.events[1:]
+	}
+}
+
 // nothing wants that no more was told than was asked for.
 func (s *socket) nothing() {
 	s.b.Helper()
@@ -564,7 +575,9 @@ func TestAutomaticSignIn(t *testing.T) {
 		b.must(p.Unregister(b.ctx))
 		b.eventually("871 to be away", func() bool { return b.stateOf("871") == "4" })
 		b.must(p.Register(b.ctx))
-		s.told("logout away", "logout", "login", "ready")
+		s.told("logout away")
+		s.maybe("logout") // it may be signed in before it is told that the phone is back
+		s.told("login", "ready")
 		if out := b.cli("queue show 631"); !strings.Contains(out, b.lab.Tech+"/871") || strings.Contains(out, "paused") {
 			t.Errorf("Asterisk has\n%s", out)
 		}
