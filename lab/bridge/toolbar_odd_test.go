@@ -76,10 +76,16 @@ func TestToolbarKeepsUp(t *testing.T) {
 		other.p.WaitText("#call-state", "Talking")
 		d.p.WaitText("#call-state", "Talking")
 
-		d.number("#target", "801", "#consult") // in one browser,
-		at801 = b.incoming(colleague)
-		other.p.WaitText("#call-state", "Asking 801")
-		other.p.Click("#complete") // and connected in another
+		d.number("#target", "7654321", "#consult") // which nobody has
+		d.p.Wait("#error")
+		colleague.Behave(phone.Behaviour{Manual: true})
+		other.number("#target", "801", "#consult") // in one browser,
+		at801 = b.rings(colleague)
+		d.p.WaitText("#call-state", "Asking …")
+		b.must(at801.Answer(b.ctx))
+		colleague.Behave(phone.Behaviour{})
+		d.p.WaitText("#call-state", "Asking 801")
+		d.p.Click("#complete") // and connected in another
 		b.over(own)
 		d.p.WaitGone("#call")
 		other.p.WaitGone("#call")

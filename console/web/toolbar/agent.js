@@ -184,9 +184,11 @@ export class Agent {
   hold() { return this.command(() => this.ola.hold()); }
   unhold() { return this.command(() => this.ola.unhold()); }
 
-  consult(number) {
+  async consult(number) {
     this.asks = number;
-    return this.command(() => this.ola.consult(number));
+    const done = await this.command(() => this.ola.consult(number));
+    if (!done) this.asks = ""; // who is asked now was asked by another page
+    return done;
   }
 
   /** Connects the two others, of the very consultation that is shown: when it is over meanwhile, nothing is done. */
@@ -279,7 +281,10 @@ export class Agent {
     const call = m.state === "busy" ? this.callOf(m) : null;
     const same = had && call && had.own === call.own;
     const change = { agent: m, call, asterisk: true, away: m.app_data.sip_state === "false", ...(call ? this.besides(m) : quietCall) };
-    if (!same) change.talkingSince = 0;
+    if (!same) {
+      change.talkingSince = 0;
+      this.asks = "";
+    }
     if (!same && call) Object.assign(change, { popUrl: "", blocked: false });
     if (had && !call) change.listening = "";
     if (m.state !== "acw") change.afterCallEnds = 0;
