@@ -211,7 +211,7 @@ func (s *state) rename(m ami.Message) {
 func (s *state) bridgeEnter(m ami.Message) {
 	if ch := s.touch(m); ch != nil {
 		s.enterBridge(ch, m.Get("BridgeUniqueid"), m.Get("BridgeTechnology") == holdingBridge)
-		ch.consult()
+		s.consult(ch)
 	}
 }
 

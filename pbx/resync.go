@@ -312,7 +312,7 @@ func (s *state) reconcileChannel(m ami.Message, holding map[string]bool) {
 	if id := m.Get("BridgeId"); id != ch.Bridge {
 		s.enterBridge(ch, id, holding[id])
 	}
-	ch.consult() // which may have ended unseen
+	s.consult(ch) // which may have ended unseen
 	s.walk(ch)
 	if ch.State != up {
 		return

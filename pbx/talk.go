@@ -32,6 +32,7 @@ func (s *state) leaveBridge(ch *channel) {
 	left := without(s.bridges[id], ch)
 	if len(left) == 0 {
 		delete(s.bridges, id)
+		s.deserted(id)
 	} else {
 		s.bridges[id] = left
 	}

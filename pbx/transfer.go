@@ -237,7 +237,7 @@ func (s *Switch) takeBack(id string) error {
 }
 
 // consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
-func (ch *channel) consult() {
+func (s *state) consult(ch *channel) {
 	switch {
 	case ch.Aside == "" || ch.Bridge == "":
 	case ch.Bridge != ch.Aside:
@@ -246,7 +246,27 @@ func (ch *channel) consult() {
 		}
 		ch.Consulting, ch.call.dirty = true, true
 	case ch.Consulting:
-		ch.Aside, ch.Question, ch.Consulting, ch.call.dirty = "", "", false, true
+		s.consulted(ch)
+	}
+}
+
+// consulted ends a consultation, and the hold that Asterisk has begun for it.
+func (s *state) consulted(ch *channel) {
+	ch.Aside, ch.Question, ch.Consulting, ch.call.dirty = "", "", false, true
+	if ch.Parted {
+		ch.Parted = false
+		s.setHold(ch, false, ch.Held)
+	}
+	s.unrest(ch.line)
+}
+
+// deserted ends the consultations of those who have left a bridge in which nobody is any more: the one who asks, and whom he asks, go on
+// alone, and there is nobody to be connected.
+func (s *state) deserted(bridge string) {
+	for _, ch := range s.channels {
+		if ch.Consulting && ch.Aside == bridge {
+			s.consulted(ch)
+		}
 	}
 }
 

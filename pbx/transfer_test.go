@@ -154,3 +154,42 @@ func TestConsultationThatGoesOnUnseen(t *testing.T) {
 		r.sw.mu.RUnlock()
 	}
 }
+
+// TestConsultationWithoutACaller: who was to be connected hangs up, seen or not. The other two go on; to complete would part them.
+func TestConsultationWithoutACaller(t *testing.T) {
+	for name, goes := range map[string]func(*rig, *fake){
+		"seen": func(_ *rig, f *fake) {
+			f.say(row("BridgeLeave", "PJSIP/801-00000001", "1.1", "1.1", "6", "BridgeUniqueid", "b1"))
+			f.say(row("Hangup", "PJSIP/801-00000001", "1.1", "1.1", "6", "Cause", "16"))
+		},
+		"unseen": func(r *rig, f *fake) {
+			f.set(func() {
+				f.channels = []ami.Message{
+					row("CoreShowChannel", "PJSIP/802-00000002", "1.2", "1.1", "6", "BridgeId", "b3", "Application", "AppDial"),
+					row("CoreShowChannel", "Local/801@from-internal-1;1", "1.9", "1.1", "6", "BridgeId", "b3"),
+				}
+			})
+			r.again(f)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, f := consultRig(t, "b3")
+			if err := r.sw.Consult(context.Background(), "802", "801"); err != nil {
+				t.Fatal(err)
+			}
+			f.say(row("Hold", "PJSIP/802-00000002", "1.2", "1.1", "6"))
+			r.await(func(st *state) bool { return st.channels["1.2"].Parted })
+			goes(r, f)
+			r.await(func(st *state) bool {
+				ch := st.channels["1.2"]
+				return st.channels["1.1"] == nil && !ch.Consulting && ch.Aside == "" && !ch.OnHold()
+			})
+			if err := r.sw.Complete(context.Background(), "802", "b3"); !errors.Is(err, ErrState) {
+				t.Errorf("Complete = %v", err)
+			}
+			if n := len(f.Received("Hangup")); n != 0 {
+				t.Errorf("%d Hangups reached asterisk", n)
+			}
+		})
+	}
+}

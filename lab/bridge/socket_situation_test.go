@@ -2,7 +2,10 @@ package bridge_test
 
 import (
 	"strings"
+	"testing"
 
+	"github.com/dialbridge/dialbridge/lab"
+	"github.com/dialbridge/dialbridge/lab/bridge"
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
@@ -82,4 +85,36 @@ func (b *olaBench) losesPhone(s *socket, agent *phone.Phone) {
 	s.told(keys41 + " away")
 	b.must(agent.Register(b.ctx))
 	s.told(keys41)
+}
+
+// TestConsultationWithoutACaller: the caller hangs up while the agent asks somebody. The two go on with each other, and there is nobody to connect.
+func TestConsultationWithoutACaller(t *testing.T) {
+	forBoth(t, func(t *testing.T, version string) {
+		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{})}
+		b.out = b.trunk()
+		agent, other := b.phone("805"), b.third("801")
+		agent.Behave(phone.Behaviour{Manual: true})
+		b.idle("805", "801")
+		b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
+		s := b.watches("805", "logout")
+		s.does("subscribe", "key", "ola.caller.805")
+		s.does("login", "queue", "631", "type", "onhook")
+		s.does("go_ready")
+		s.told("login", "ready")
+		own, customer := b.answeredBy(s, agent, "02150000041")
+		s.does("consult", "dest", "801")
+		at801 := b.incoming(other)
+		s.until("the consultation", func() bool { return len(s.events) > 0 && strings.HasSuffix(s.words()[len(s.events)-1], " consult 801") })
+		name := s.consulted()
+		b.must(customer.Hangup(b.ctx))
+		s.until("a talk of two", func() bool { return s.words()[len(s.events)-1] == "busy answer inbound 801 answered" })
+		s.refused(409, "the call is not in a state for this", "complete", "consult_id", name)
+		b.hearsOf("who was asked", at801, agentTone)
+		s.does("hold")
+		b.tells("who was asked, on hold", at801, music)
+		s.does("unhold")
+		b.hearsOf("who was asked, after the hold", at801, agentTone)
+		b.must(own.Hangup(b.ctx))
+		b.over(at801)
+	})
 }
