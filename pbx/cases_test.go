@@ -324,6 +324,33 @@ func TestLateComplete(t *testing.T) {
 	}
 }
 
+// TestLateCompleteOfACampaign: the caller of a queue is who was called. That holds for a queue that tells the end late as well.
+func TestLateCompleteOfACampaign(t *testing.T) {
+	for reason, want := range map[string]Side{"agent": SideCaller, "caller": SideCalled} {
+		for name, late := range map[string]bool{"in time": false, "late": true} {
+			d := newDesk(t)
+			c := leg("PJSIP/trunk-1", "1.1", "1.1", "from-trunk", "0211", "0215", "6")
+			complete := append(slices.Clone(c), "Queue", "630", "Interface", "PJSIP/801", "Reason", reason)
+			d.apply("Newchannel", c...)
+			d.st.calls["1.1"].Alone = true
+			d.apply("QueueCallerJoin", append(c, "Queue", "630")...)
+			d.apply("AgentConnect", append(c, "Queue", "630", "Interface", "PJSIP/801")...)
+			d.pass(10)
+			if !late {
+				d.apply("AgentComplete", complete...)
+			}
+			d.apply("Hangup", append(c, "Cause", "16")...)
+			if late {
+				d.apply("AgentComplete", complete...)
+			}
+			d.pass(30)
+			if a := d.closed(); a.Side != want {
+				t.Errorf("%s, by the %s: side %q, want %q", name, reason, a.Side, want)
+			}
+		}
+	}
+}
+
 // TestNeverComplete: a queue that says nothing holds the account back for a moment only.
 func TestNeverComplete(t *testing.T) {
 	d := newDesk(t)

@@ -5,6 +5,7 @@ import "time"
 // keptAccount is the account of an ended call that waits for the after-call work of its agents, or for what its queue has to say.
 type keptAccount struct {
 	account Account
+	alone   bool      // its queue takes who was called for the caller
 	until   time.Time // it waits for the queue; zero when it does not
 	serving []service // what the queue has still to tell the end of
 	dirty   bool
@@ -18,7 +19,7 @@ const queuePatience = 2 * time.Second
 func (s *state) closeCall(c *call, e CallEnded, at time.Time) {
 	a := s.account(c, e, at)
 	if late := len(c.Serving) > 0 && !e.Synthetic; late || s.wrapping(c.id) {
-		h := &keptAccount{account: a, dirty: true}
+		h := &keptAccount{account: a, alone: c.Alone, dirty: true}
 		if late {
 			h.until, h.serving = s.at.Add(queuePatience), c.Serving
 		}

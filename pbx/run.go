@@ -407,7 +407,7 @@ func (r *run) encode(st *state, ch *change) {
 	for id, h := range st.kept {
 		if h.dirty {
 			h.dirty = false
-			r.saveCall(st, ch, storedCall{ID: id, Closed: &h.account})
+			r.saveCall(st, ch, storedCall{ID: id, Closed: &h.account, errand: errand{Alone: h.alone}})
 		}
 	}
 	for i := range st.closed {

@@ -54,6 +54,9 @@ func (s *state) lateComplete(id CallID, m ami.Message, side Side, exten Exten) {
 		return
 	}
 	h := s.kept[id]
+	if h != nil && h.alone {
+		side = side.other()
+	}
 	if h != nil && side != "" {
 		h.account.Side = side
 	}

@@ -79,7 +79,7 @@ func (s *state) restore(body []byte) error {
 		s.wraps[w.Exten] = &w
 	}
 	if st.Closed != nil {
-		s.kept[st.ID] = &keptAccount{account: *st.Closed}
+		s.kept[st.ID] = &keptAccount{account: *st.Closed, alone: st.Alone}
 		return nil
 	}
 	c := &call{
