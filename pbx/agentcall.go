@@ -91,10 +91,11 @@ func (s *state) keepsParty(call *AgentCall, a *agent, line *channel) {
 // left is whom a channel that consults has left, nil for nobody who is there.
 func (s *state) left(line *channel) *channel {
 	for _, ch := range s.bridges[line.Aside] {
-		for _, other := range s.hearing(ch, map[*channel]bool{}) {
-			if !other.Local() {
-				return other
-			}
+		if !ch.Local() {
+			return ch
+		}
+		if other := s.heard(ch); other != nil {
+			return other
 		}
 	}
 	return nil
@@ -140,10 +141,8 @@ func (s *state) owesWork(a *agent) {
 
 // otherParty is the channel of whom an agent's channel talks to, rings or is rung by; "" while there is none.
 func (s *state) otherParty(line *channel) string {
-	for _, ch := range s.hearing(line, map[*channel]bool{}) {
-		if ch != line && !ch.Local() {
-			return ch.ID
-		}
+	if other := s.heard(line); other != nil {
+		return other.ID
 	}
 	c := line.call
 	for _, l := range c.legs {

@@ -105,11 +105,8 @@ func (s *Switch) beginCollection(own string, c *collection) (peer string, err er
 	case ch.collecting != nil:
 		return "", fmt.Errorf("%w: keys are being collected already", ErrState)
 	}
-	for _, other := range s.state.hearing(ch, map[*channel]bool{}) {
-		if other != ch && !other.Local() {
-			c.from, peer = other.ID, other.Name
-		}
-	}
+	other := s.state.heard(ch) // who is there, for it is a talk of two
+	c.from, peer = other.ID, other.Name
 	ch.collecting = c
 	return peer, nil
 }

@@ -33,11 +33,10 @@ func (s *state) situation(n Exten, own *channel) Situation {
 
 // consults is the number of whom a channel asks that has left its peer, "" while nobody can be told.
 func (s *state) consults(own *channel) string {
-	for _, ch := range s.hearing(own, map[*channel]bool{}) {
-		if ch != own && !ch.Local() {
-			number, _ := s.party(ch)
-			return number
-		}
+	other := s.heard(own)
+	if other == nil {
+		return ""
 	}
-	return ""
+	number, _ := s.party(other)
+	return number
 }

@@ -94,6 +94,16 @@ func (s *state) hearing(ch *channel, seen map[*channel]bool) []*channel {
 	return group
 }
 
+// heard is the first of the others that a channel hears and that is somebody's, nil when it hears nobody.
+func (s *state) heard(ch *channel) *channel {
+	for _, other := range s.hearing(ch, map[*channel]bool{}) {
+		if other != ch && !other.Local() {
+			return other
+		}
+	}
+	return nil
+}
+
 // otherHalf returns the second half of a Local channel, nil for any other.
 func (s *state) otherHalf(ch *channel) *channel {
 	switch {

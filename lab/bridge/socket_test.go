@@ -350,22 +350,28 @@ func (b *bench) hearsOf(what string, c *phone.Call, wanted ...int) {
 	}
 }
 
+// seated signs 805 in by socket to queue 631, which the provider's number 02188880031 rings. 801 is the third phone.
+func (b *olaBench) seated() (s *socket, agent, other *phone.Phone) {
+	b.Helper()
+	b.out = b.trunk()
+	agent, other = b.phone("805"), b.third("801")
+	agent.Behave(phone.Behaviour{Manual: true})
+	b.idle("805", "801")
+	b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
+	s = b.watches("805", "logout")
+	s.does("subscribe", "key", "ola.caller.805")
+	s.does("login", "queue", "631", "type", "onhook")
+	s.does("go_ready")
+	s.told("login", "ready")
+	return s, agent, other
+}
+
 // TestCommandsOfSockets does by socket what can be done to a call, and listens at the phones.
 func TestCommandsOfSockets(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
 		b := &olaBench{bench: setUp(t, version, lab.Options{}, bridge.Options{})}
 		user := b.connect("admin", b.login())
-		b.out = b.trunk()
-		agent, other := b.phone("805"), b.third("801")
-		agent.Behave(phone.Behaviour{Manual: true})
-		b.idle("805", "801")
-		b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
-		s := b.watches("805", "logout")
-		s.does("subscribe", "key", "ola.caller.805")
-		s.does("login", "queue", "631", "type", "onhook")
-		s.does("go_ready")
-		s.told("login", "ready")
-
+		s, agent, other := b.seated()
 		own, customer := b.answeredBy(s, agent, "02150000041")
 		b.listened(user, other, own, customer)
 		b.joined(s, other, own, customer)
