@@ -72,7 +72,10 @@ func (c *checkup) opened(ctx context.Context, path string, mend []string) {
 	}
 	var version error
 	if err == nil {
-		_, version = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Keep: c.cfg.Store.Keep, Logger: log})
+		settles(ctx, func() bool { // a daemon that was started a moment ago is bringing the file up to date
+			_, version = webhook.NewOutbox(ctx, db, webhook.OutboxOptions{Keep: c.cfg.Store.Keep, Logger: log})
+			return version == nil || sqlite.Holder(path) == 0
+		})
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		if sqlite.Damaged(err) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -36,12 +37,9 @@ func (c *checkup) port(ctx context.Context, name, key, host string, number int, 
 		return
 	}
 	at := net.JoinHostPort(host, strconv.Itoa(number))
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", at)
-	daemon := sqlite.Holder(c.cfg.Store.Path)
+	daemon, err := c.bound(ctx, at)
 	switch {
 	case err == nil:
-		_ = l.Close() // it was only tried
 		text := at + " is free"
 		if daemon != 0 {
 			c.bad(name, fmt.Sprintf("%s, but the daemon (process %d) runs: it was started with other values of %s", text, daemon, key), "systemctl restart dialbridge")
@@ -62,6 +60,70 @@ func (c *checkup) port(ctx context.Context, name, key, host string, number int, 
 	default:
 		c.bad(name, at+": "+err.Error(), "correct "+key)
 	}
+}
+
+// startPatience is how long a daemon that has begun to start is waited for.
+const startPatience = 3 * time.Second
+
+// bound tries an address, and tells which process is the daemon. One that has its database and not its port yet is waited for: it may have
+// been started a moment ago.
+func (c *checkup) bound(ctx context.Context, at string) (daemon int, err error) {
+	settles(ctx, func() bool {
+		err = bind(ctx, at)
+		daemon = sqlite.Holder(c.cfg.Store.Path)
+		return err != nil || daemon == 0
+	})
+	return daemon, err
+}
+
+// settles looks until it is so, or a daemon that starts has had its time.
+func settles(ctx context.Context, so func() bool) {
+	begun, again := time.Now(), time.NewTicker(50*time.Millisecond)
+	defer again.Stop()
+	for !so() && ctx.Err() == nil && time.Since(begun) < startPatience {
+		<-again.C
+	}
+}
+
+// errTried ends what would listen.
+var errTried = errors.New("it was only tried")
+
+// bind tries whether a daemon could listen at an address, and does not listen: that would take the address from a daemon that starts at this
+// moment. A socket that is merely bound is in no other's way, as both have SO_REUSEADDR (socket(7)), which package net sets.
+func bind(ctx context.Context, at string) error {
+	lc := net.ListenConfig{Control: func(network, address string, c syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		if failed := c.Control(func(fd uintptr) { err = syscall.Bind(int(fd), sockaddr(network, to)) }); failed != nil {
+			return failed
+		}
+		if err != nil {
+			return err
+		}
+		return errTried
+	}}
+	if _, err := lc.Listen(ctx, "tcp", at); !errors.Is(err, errTried) {
+		return err
+	}
+	return nil
+}
+
+// sockaddr is an address for the socket that package net has made: one of both families for all addresses, even where they are written 0.0.0.0.
+func sockaddr(network string, at netip.AddrPort) syscall.Sockaddr {
+	ip, port := at.Addr(), int(at.Port())
+	if network == "tcp4" {
+		return &syscall.SockaddrInet4{Port: port, Addr: ip.As4()}
+	}
+	if ip.Is4() {
+		ip = netip.IPv6Unspecified()
+	}
+	to := &syscall.SockaddrInet6{Port: port, Addr: ip.As16()}
+	if link, err := net.InterfaceByName(ip.Zone()); err == nil {
+		to.ZoneId = uint32(link.Index) //nolint:gosec // an index of the kernel fits
+	}
+	return to
 }
 
 // privilegedPorts is the first port that a user may open.

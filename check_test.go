@@ -15,13 +15,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/dialbridge/dialbridge/internal/conf"
+	"github.com/dialbridge/dialbridge/internal/sqlite"
 	"github.com/dialbridge/dialbridge/webhook"
 )
 
@@ -177,6 +180,97 @@ func TestCheckEndsWhenItIsTold(t *testing.T) {
 	if err == nil || shown == 0 || all != nil {
 		t.Errorf("%d lines were shown, then %v", shown, err)
 	}
+}
+
+// TestCheckTakesNoAddress holds that a daemon gets its address while check tries it, however often both do.
+func TestCheckTakesNoAddress(t *testing.T) {
+	at := someAddress(t, "127.77.0.1").String() // no other test's
+	ctx, stop := context.WithCancel(t.Context())
+	tried := make(chan error, 1)
+	go func() {
+		var err error
+		for ctx.Err() == nil && (err == nil || errors.Is(err, syscall.EADDRINUSE)) {
+			err = bind(context.WithoutCancel(ctx), at)
+		}
+		tried <- err
+	}()
+	for range 200 {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", at)
+		if err != nil {
+			t.Errorf("a daemon that starts: %v", err)
+			break
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if err := <-tried; err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+		t.Error(err)
+	}
+}
+
+// TestCheckSeesWhoseAnAddressIs tries every way to write one.
+func TestCheckSeesWhoseAnAddressIs(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"} {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			continue // a machine without IPv6
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		if err := bind(t.Context(), taken); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s is taken: %v", taken, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := bind(t.Context(), net.JoinHostPort(host, "0")); err != nil {
+			t.Errorf("%s is ours: %v", host, err)
+		}
+	}
+	if err := bind(t.Context(), "192.0.2.1:0"); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("an address of nobody here: %v", err)
+	}
+}
+
+// TestCheckWaitsForADaemonThatStarts: check said that the daemon had been started with another port, when it had not come to its port yet.
+func TestCheckWaitsForADaemonThatStarts(t *testing.T) {
+	path, at := filepath.Join(t.TempDir(), "d.db"), someAddress(t, "127.77.0.2").String()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	check := &checkup{cfg: &conf.Config{Store: conf.Store{Path: path}}}
+	found := make(chan error, 1)
+	go func() {
+		_, err := check.bound(t.Context(), at)
+		found <- err
+	}()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if err := <-found; !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the daemon has its port: %v", err)
+	}
+}
+
+// someAddress is one at which nobody listens.
+func someAddress(t *testing.T, host string) net.Addr {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr()
 }
 
 func TestCheckTellsARefusedLinkFromALogin(t *testing.T) {

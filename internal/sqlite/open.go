@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -162,10 +163,10 @@ func (db *DB) openChecked(ctx context.Context) error {
 		}
 		return db.openWriter(ctx)
 	}
-	err := try()
+	err := db.insist(ctx, try)
 	if classify(err) == faultFull {
 		db.giveUpReserve("the database cannot be opened for want of space")
-		err = try()
+		err = db.insist(ctx, try)
 	}
 	if classify(err) != faultCorrupt {
 		return err
@@ -178,6 +179,22 @@ func (db *DB) openChecked(ctx context.Context) error {
 		return err
 	}
 	return db.openWriter(ctx)
+}
+
+// insist opens again what a tool has in hand at this moment. SQLite itself does not wait, whatever it is told, where two give a new file its form.
+// The log that a tool of root's makes is root's for the moment until SQLite has given it to the owner of the file.
+func (db *DB) insist(ctx context.Context, open func() error) error {
+	begun, again := time.Now(), time.NewTicker(10*time.Millisecond)
+	defer again.Stop()
+	for {
+		err := open()
+		var se sqlite3.Error
+		denied := !db.opts.Tool && errors.As(err, &se) && se.Code == sqlite3.ErrCantOpen && se.SystemErrno == syscall.EACCES
+		if !denied && classify(err) != faultBusy || ctx.Err() != nil || time.Since(begun) > busyTimeout {
+			return err
+		}
+		<-again.C
+	}
 }
 
 // openWriter opens the one handle that writes and proves that it is usable.

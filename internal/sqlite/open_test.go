@@ -7,7 +7,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 func TestSettings(t *testing.T) {
@@ -79,6 +83,84 @@ func TestToolWorksBesideDaemon(t *testing.T) {
 	mustDo(t, db, insert("daemon again"))
 	if got := strings.Join(values(t, db), ","); got != "daemon,tool,daemon again" {
 		t.Errorf("rows %s", got)
+	}
+}
+
+// TestStartBesideTools: a check at the moment of the start made the start fail, because the database was locked.
+func TestStartBesideTools(t *testing.T) {
+	for name, before := range map[string]func(path string) error{
+		"new": func(path string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(path)), os.Mkdir(filepath.Dir(path), dirMode))
+		},
+		"marked as damaged": func(path string) error { return os.WriteFile(path+".suspect", nil, fileMode) },
+	} {
+		path := filepath.Join(t.TempDir(), "a.db")
+		for range 30 {
+			if err := before(path); err != nil {
+				t.Fatal(err)
+			}
+			stop := besideTools(t, path)
+			db, err := Open(t.Context(), Options{Path: path, Logger: quiet(), reserve: pageSize})
+			if err == nil {
+				err = errors.Join(db.Migrate(t.Context(), "t", schemaT), db.Close())
+			}
+			if err != nil {
+				t.Errorf("a start with a file that is %s: %v", name, err)
+			}
+			stop()
+		}
+	}
+}
+
+// besideTools opens and closes a file, as soon as there is a page in it, until stop is called.
+func besideTools(t *testing.T, path string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var tools sync.WaitGroup
+	for range 3 {
+		tools.Go(func() {
+			for ctx.Err() == nil {
+				if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+					continue
+				}
+				db, err := Open(context.WithoutCancel(ctx), Options{Path: path, Tool: true, Logger: quiet()})
+				if err == nil {
+					err = db.Close()
+				}
+				if err != nil {
+					t.Errorf("a tool: %v", err)
+				}
+			}
+		})
+	}
+	return func() {
+		cancel()
+		tools.Wait()
+	}
+}
+
+// TestStartWaitsForTheLogOfATool holds what is waited for; a fault of anything else is told at once.
+func TestStartWaitsForTheLogOfATool(t *testing.T) {
+	denied := sqlite3.Error{Code: sqlite3.ErrCantOpen, SystemErrno: syscall.EACCES}
+	for _, c := range []struct {
+		tool bool
+		err  error
+		want int
+	}{
+		{false, denied, 3}, {true, denied, 1},
+		{false, sqlite3.Error{Code: sqlite3.ErrBusy}, 3}, {true, sqlite3.Error{Code: sqlite3.ErrBusy}, 3},
+		{false, sqlite3.Error{Code: sqlite3.ErrCantOpen, SystemErrno: syscall.EISDIR}, 1}, {false, sqlite3.Error{Code: sqlite3.ErrCorrupt}, 1},
+	} {
+		tried := 0
+		err := (&DB{opts: Options{Tool: c.tool}}).insist(t.Context(), func() error {
+			if tried++; tried == 3 {
+				return nil
+			}
+			return c.err
+		})
+		if tried != c.want || (err == nil) != (tried == 3) {
+			t.Errorf("%v, tool %v: tried %d times, then %v", c.err, c.tool, tried, err)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func TestWithoutSystemd(t *testing.T) {
 			}
 			m.run(stop)
 			m.run(start)
-			m.await("grep -c 'listening for http' /var/log/dialbridge.log", "2") // a check at the moment of the start would take its port
+			m.await("grep -c 'listening for http' /var/log/dialbridge.log", "2") // before that check says that the port is free
 			m.run("dialbridge check | grep 'is served by the daemon that runs'")
 			if said = m.run("dpkg --install /root/dialbridge_*.deb </dev/null 2>&1"); !strings.Contains(said, "the old program") {
 				t.Errorf("the second upgrade does not say that the old program runs: %s", said)
