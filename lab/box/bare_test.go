@@ -56,16 +56,25 @@ func TestWithoutSystemd(t *testing.T) {
 			m.run(start)
 			m.await("grep -c 'listening for http' /var/log/dialbridge.log", "2") // before that check says that the port is free
 			m.run("dialbridge check | grep 'is served by the daemon that runs'")
+			m.run(elsewhere("dpkg --remove dialbridge && ! test -e /usr/bin/dialbridge") + " && test -e /proc/$(cat /run/dialbridge.pid)")
 			if said = m.run("dpkg --install /root/dialbridge_*.deb </dev/null 2>&1"); !strings.Contains(said, "the old program") {
 				t.Errorf("the second upgrade does not say that the old program runs: %s", said)
 			}
-			m.run(stop)
-			m.run(start)
+			if said = m.run(elsewhere("dpkg --install /root/dialbridge_*.deb </dev/null 2>&1")); strings.Contains(said, "the old program") {
+				t.Errorf("an installation elsewhere takes the old program for its own: %s", said)
+			}
 			m.run("dpkg --remove dialbridge && ! test -e /proc/$(cat /run/dialbridge.pid)")
 			m.run("dpkg --purge dialbridge")
 			m.tells("id dialbridge 2>/dev/null; ls -d /etc/dialbridge /var/lib/dialbridge 2>/dev/null || echo gone", "gone")
 		})
 	}
+}
+
+// elsewhere is a line of shell in a chroot on this machine that sees its processes, as those that images are built in do: the same Debian,
+// with a / of its own.
+func elsewhere(line string) string {
+	return "cd /tmp && mkdir -p upper work other && mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay other && " +
+		"mount --bind /proc other/proc && chroot other /bin/sh -c '" + line + "' && umount other/proc other"
 }
 
 // ways are the documented lines that start, reload and stop the daemon without systemd.
