@@ -24,8 +24,14 @@ dialbridge ($DEB_VERSION) unstable; urgency=medium
 
  -- $MAINTAINER  $date
 TEXT
-sed "s/@VERSION@/$DEB_VERSION/; s/@DATE@/$(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%B %Y')/" docs/man/dialbridge.8.md |
-	"${MD2MAN:-go-md2man}" | gzip -9n >"$DEB_STAGE/dialbridge.8.gz"
+scripts/man-keys.sh >"$DEB_STAGE/keys"
+for page in dialbridge.8 api.conf.5; do
+	sed "s/@VERSION@/$DEB_VERSION/; s/@DATE@/$(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%B %Y')/" "docs/man/$page.md" |
+		"${MD2MAN:-go-md2man}" | sed "/^@KEYS@/{
+			r $DEB_STAGE/keys
+			d
+		}" | gzip -9n >"$DEB_STAGE/$page.gz"
+done
 # Documents keep their places, so that their links hold. What only engineers read stays out.
 mkdir "$DEB_STAGE/doc"
 git ls-files -z README.md CHANGELOG.md '*/README.md' docs ':!docs/adr' ':!docs/bench' ':!docs/man' ':!lab' ':!*.gitignore' | xargs -0 cp --parents -t "$DEB_STAGE/doc"
