@@ -63,12 +63,18 @@ func TestWithoutSystemd(t *testing.T) {
 			if said = m.run(elsewhere("dpkg --install /root/dialbridge_*.deb </dev/null 2>&1")); strings.Contains(said, "the old program") {
 				t.Errorf("an installation elsewhere takes the old program for its own: %s", said)
 			}
-			m.run("dpkg --remove dialbridge && ! test -e /proc/$(cat /run/dialbridge.pid)")
+			m.run(stop)
+			m.run(supervised)
+			m.await("grep -c 'listening for http' /var/log/dialbridge.log", "3")
+			m.run("dpkg --remove dialbridge && ! readlink /proc/[0-9]*/exe | grep /usr/bin/dialbridge")
 			m.run("dpkg --purge dialbridge")
 			m.tells("id dialbridge 2>/dev/null; ls -d /etc/dialbridge /var/lib/dialbridge 2>/dev/null || echo gone", "gone")
 		})
 	}
 }
+
+// supervised starts a supervisor of the least kind, which starts the daemon again at once, as long as there is a program.
+const supervised = "setsid runuser -u dialbridge -- sh -c 'while dialbridge serve --config /etc/dialbridge/api.conf; do :; done' >>/var/log/dialbridge.log 2>&1 &"
 
 // elsewhere is a line of shell in a chroot on this machine that sees its processes, as those that images are built in do: the same Debian,
 // with a / of its own.
