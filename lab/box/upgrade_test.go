@@ -38,6 +38,7 @@ func TestUpgrade(t *testing.T) {
 			m.await("dialbridge outbox list --json | grep -c cc_cdr", "2") // both channels of the call that Asterisk makes to itself
 			waiting := m.run("dialbridge outbox list --json")
 			steps := m.steps()
+			m.run("systemctl stop dialbridge && cp /var/lib/dialbridge/dialbridge.db /root/dialbridge-DATE.db && systemctl start dialbridge")
 
 			conf, pid := m.run("cat /etc/dialbridge/api.conf"), m.run("systemctl show --property=MainPID --value dialbridge")
 			m.run("dpkg --install " + m.copy(deb(m.T, runtime.GOARCH)) + " </dev/null")
@@ -52,8 +53,34 @@ func TestUpgrade(t *testing.T) {
 			if !strings.Contains(waiting, record.ID) {
 				m.Errorf("%s was not waiting before the upgrade:\n%s", record.ID, waiting)
 			}
+			m.back(filepath.Base(before))
+			if now := m.steps(); now != steps {
+				m.Errorf("the database that was put back had %d steps and has %d", steps, now)
+			}
 		})
 	}
+}
+
+// back goes back to a package as the document says, with a copy of the database that was made before the upgrade.
+func (m *machine) back(file string) {
+	m.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs/upgrading.md"))
+	if err != nil {
+		m.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "\nTo go back")
+	part, _, _ = strings.Cut(part, "\n## ")
+	lines := 0
+	for line := range strings.Lines(part) {
+		if command, ok := strings.CutPrefix(line, "    "); ok {
+			m.run("cd /root; " + strings.NewReplacer("dialbridge_OLDVERSION_amd64.deb", file, "apt install", "apt install -y --no-install-recommends").Replace(command))
+			lines++
+		}
+	}
+	if lines != 4 {
+		m.Fatalf("docs/upgrading.md has %d lines to go back, and four are known here", lines)
+	}
+	m.tells("systemctl is-active dialbridge; ls /var/lib/dialbridge | grep -c rescued || true", "active\n0")
 }
 
 // olderDeb packs the program of an earlier day as today's is packed.
