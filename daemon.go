@@ -106,7 +106,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	options := httpOptions(d.cfg, d.parts(), d.log)
 	options.Audit = func(n httpd.Note) {
 		d.audit.Note(audit.Entry{
-			At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, RequestID: n.RequestID,
+			At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, BrokeOff: n.BrokeOff, Taken: n.Taken, RequestID: n.RequestID,
 		})
 	}
 	options.Metrics = []httpd.Expose{metrics{d}.expose, exposeGo, exposeProcess}

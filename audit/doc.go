@@ -1,5 +1,5 @@
-// Package audit keeps who has ordered what: one entry for each command and each attempt to log in, whichever interface it came by. It knows
-// neither telephony nor HTTP: what is worth an entry is for others to say.
+// Package audit keeps who has ordered and taken what: one entry for each command, each attempt to log in, and whatever was read that is worth
+// one, whichever interface it came by. It knows neither telephony nor HTTP: what is worth an entry is for others to say.
 package audit
 
 import "time"
@@ -11,6 +11,7 @@ const (
 
 	mostEntries = 100_000
 	mostRefused = 10_000      // of them, so that who is refused again and again drives nothing else out
+	mostTaken   = 50_000      // of them, so that a program that takes each recording drives no command out
 	leastKept   = 1000        // however full the disk is
 	mostWaiting = 4096        // for the database; beyond it entries are lost, which is counted
 	longestText = 256         // bytes of one value
@@ -19,7 +20,7 @@ const (
 	sayEvery    = time.Minute // how often a loss is logged
 )
 
-// Entry is one command, or one attempt to log in.
+// Entry is one command, one attempt to log in, or something that was taken.
 type Entry struct {
 	Seq       int64             `json:"seq"`
 	At        time.Time         `json:"at"`
@@ -27,7 +28,9 @@ type Entry struct {
 	Remote    string            `json:"remote"` // his address
 	Action    string            `json:"action"` // "POST /route/:of", "socket dial"
 	Params    map[string]string `json:"params,omitempty"`
-	Status    int               `json:"status"` // of the answer, as HTTP has it
+	Status    int               `json:"status"`              // of the answer, as HTTP has it
+	BrokeOff  string            `json:"broke_off,omitempty"` // why the answer ended before its end, in a word; "" = it did not
+	Taken     bool              `json:"-"`                   // nothing was ordered: something was read that is worth an entry
 	RequestID string            `json:"request_id"`
 }
 
@@ -36,7 +39,7 @@ type Filter struct {
 	Who    string // exactly
 	Remote string // exactly
 	Action string // anywhere in it
-	Failed bool   // those with a status of 400 and up alone
+	Failed bool   // those with a status of 400 and up, and those that broke off, alone
 	Since  time.Time
 	Until  time.Time // not included
 	Before int64     // of a smaller Seq

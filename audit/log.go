@@ -31,11 +31,17 @@ var schema = []string{
 	// What counts as refused has become more.
 	`DROP INDEX audit_entries_refused`,
 	`CREATE INDEX audit_entries_refused ON audit_entries (seq) WHERE ` + refused,
+	`ALTER TABLE audit_entries ADD COLUMN broke_off TEXT NOT NULL DEFAULT ''`,
+	`ALTER TABLE audit_entries ADD COLUMN taken INTEGER NOT NULL DEFAULT 0`,
+	`CREATE INDEX audit_entries_taken ON audit_entries (seq) WHERE ` + taken,
 }
 
 // refused are the entries that a stranger can make as many of as he likes, and faults of those who are known: what failed for another
 // reason, such as a command whose outcome nobody knows, is worth more.
 const refused = `status >= 400 AND (who = '' OR status < 500)`
+
+// taken are the entries of what was read.
+const taken = `taken = 1`
 
 // Options are the parts of a Log.
 type Options struct {
@@ -82,8 +88,8 @@ func (l *Log) Note(e Entry) {
 	params := encode(e.Params)
 	at := e.At.UnixMilli()
 	l.store.SubmitIfRoom(func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(context.Background(), `INSERT INTO audit_entries (at, who, remote, action, params, status, request_id)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, at, cut(e.Who), e.Remote, cut(e.Action), params, e.Status, cut(e.RequestID))
+		_, err := tx.ExecContext(context.Background(), `INSERT INTO audit_entries (at, who, remote, action, params, status, broke_off, taken, request_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, at, cut(e.Who), e.Remote, cut(e.Action), params, e.Status, e.BrokeOff, e.Taken, cut(e.RequestID))
 		if err == nil && l.written.Add(1)%pruneEvery == 0 {
 			err = prune(tx)
 		}
@@ -148,14 +154,20 @@ func prune(tx *sql.Tx) error {
 		value int64
 	}{
 		{`DELETE FROM audit_entries WHERE at < ?`, time.Now().Add(-MaxAge).UnixMilli()},
-		{`DELETE FROM audit_entries WHERE seq <= (SELECT max(seq) FROM audit_entries) - ?`, mostEntries},
-		{`DELETE FROM audit_entries WHERE ` + refused + ` AND seq <= (SELECT seq FROM audit_entries WHERE ` + refused + ` ORDER BY seq DESC LIMIT 1 OFFSET ?)`, mostRefused},
+		{most(refused), mostRefused},
+		{most(taken), mostTaken},
+		{`DELETE FROM audit_entries WHERE seq IN (SELECT seq FROM audit_entries ORDER BY seq LIMIT max(0, (SELECT count(*) FROM audit_entries) - ?))`, mostEntries},
 	} {
 		if _, err := tx.ExecContext(context.Background(), step.query, step.value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// most deletes the oldest of the entries of a kind that are too many.
+func most(kind string) string {
+	return `DELETE FROM audit_entries WHERE ` + kind + ` AND seq <= (SELECT seq FROM audit_entries WHERE ` + kind + ` ORDER BY seq DESC LIMIT 1 OFFSET ?)`
 }
 
 // makeRoom is called when a write has failed for want of space: a tenth of the entries goes, the oldest, but a few are kept.
@@ -196,15 +208,15 @@ func (l *Log) List(ctx context.Context, f Filter) (list []Entry, err error) {
 	add(f.Who != "", "who = ?", f.Who)
 	add(f.Remote != "", "remote = ?", f.Remote)
 	add(f.Action != "", "instr(lower(action), lower(?)) > 0", f.Action)
-	add(f.Failed, "status >= ?", 400)
+	add(f.Failed, "(status >= ? OR broke_off <> '')", 400)
 	add(!f.Until.IsZero(), "at < ?", f.Until.UnixMilli())
 	add(f.Before > 0, "seq < ?", f.Before)
-	err = sqlite.Each(ctx, l.store.Reader(), `SELECT seq, at, who, remote, action, params, status, request_id FROM audit_entries
+	err = sqlite.Each(ctx, l.store.Reader(), `SELECT seq, at, who, remote, action, params, status, broke_off, taken, request_id FROM audit_entries
 		WHERE `+strings.Join(where, " AND ")+` ORDER BY seq DESC LIMIT ?`, func(row *sql.Rows) error {
 		var e Entry
 		var at int64
 		var params string
-		if err := row.Scan(&e.Seq, &at, &e.Who, &e.Remote, &e.Action, &params, &e.Status, &e.RequestID); err != nil {
+		if err := row.Scan(&e.Seq, &at, &e.Who, &e.Remote, &e.Action, &params, &e.Status, &e.BrokeOff, &e.Taken, &e.RequestID); err != nil {
 			return err
 		}
 		e.At = time.UnixMilli(at).UTC()

@@ -162,6 +162,18 @@ func TestBounds(t *testing.T) {
 	if !strings.Contains(plan, "audit_entries_refused") {
 		t.Errorf("refusals are searched for by %q", plan)
 	}
+	fill(mostEntries, 401, now) // which takes as many numbers as there may be entries
+	if n := pruned(); n != mostRefused+10 || len(o.list(Filter{Limit: 1000, Who: "x", Before: 20})) != 5 {
+		t.Errorf("%d entries behind a flood of refusals", n)
+	}
+	o.must(o.db.Do(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(context.Background(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+			INSERT INTO audit_entries (at, who, remote, action, params, status, taken, request_id) SELECT ?, '', '', '', '', 200, 1, '' FROM n`, mostTaken*3, now.UnixMilli())
+		return err
+	}))
+	if n := pruned(); n != mostTaken+mostRefused+10 || len(o.list(Filter{Limit: 1000, Who: "x", Before: 20})) != 5 {
+		t.Errorf("%d entries behind a flood of what was taken", n)
+	}
 	fill(mostEntries+10, 200, now)
 	if n := pruned(); n != mostEntries {
 		t.Errorf("%d entries", n)

@@ -56,7 +56,6 @@ type API struct {
 	numbers    *blacklist.Numbers
 	zone       *time.Location
 	exports    exports
-	hearings   *hearings
 	users      *pbx.Users
 	audit      *audit.Log
 	sessions   *sessions
@@ -73,7 +72,7 @@ type API struct {
 // New makes the routes.
 func New(o Options) *API {
 	a := &API{
-		sw: o.Switch, numbers: o.Numbers, zone: cmp.Or(o.Zone, time.Local), exports: exports{under: map[string]bool{}}, hearings: newHearings(),
+		sw: o.Switch, numbers: o.Numbers, zone: cmp.Or(o.Zone, time.Local), exports: exports{under: map[string]bool{}},
 		users: o.Users, audit: o.Audit, sessions: newSessions(), outbox: o.Outbox, senders: o.Senders, failures: o.Failures, log: o.Logger,
 		origin: http.NewCrossOriginProtection(),
 	}

@@ -83,7 +83,7 @@ func newRigOn(t *testing.T, limit int, asterisk ami.Options) *rig {
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, Logger: log,
 		Audit: func(n httpd.Note) {
 			r.audit.Note(audit.Entry{
-				At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, RequestID: n.RequestID,
+				At: n.At, Who: n.Who, Remote: n.Remote.String(), Action: n.Action, Params: n.Params, Status: n.Status, BrokeOff: n.BrokeOff, Taken: n.Taken, RequestID: n.RequestID,
 			})
 		},
 	})

@@ -114,7 +114,7 @@ func (a *API) call(c echo.Context) error {
 	return c.JSON(http.StatusOK, story)
 }
 
-// callRecording sends the recording of a call, in whole or in ranges. Who has heard it is noted, once for each hearing.
+// callRecording sends the recording of a call, in whole or in ranges.
 func (a *API) callRecording(c echo.Context) error {
 	found, _, err := a.account(c)
 	if err != nil {
@@ -124,15 +124,7 @@ func (a *API) callRecording(c echo.Context) error {
 		return &httpd.Error{Status: http.StatusNotFound, Message: "the call was not recorded"}
 	}
 	r := a.recordings.Load()
-	if err := httpd.SendSound(c, r.Directory, pbx.RecordingBelow(found.Recording, r.AsteriskDirectory)); err != nil {
-		return err
-	}
-	who := hearing{callerOf(c).owner(), httpd.Remote(c.Request()).String(), string(found.ID)}
-	sent := c.Response().Status < http.StatusBadRequest // 412 says that it is another one than was wanted
-	if sent && c.Request().Method != http.MethodHead && a.hearings.begins(c.Request(), who) {
-		httpd.Noteworthy(c)
-	}
-	return nil
+	return httpd.SendSound(c, r.Directory, pbx.RecordingBelow(found.Recording, r.AsteriskDirectory))
 }
 
 // account finds the call of a request.

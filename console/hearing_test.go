@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,84 +32,90 @@ func (r *rig) noted(f audit.Filter) (lines []string) {
 		}
 		slices.Sort(params)
 		_, path, _ := strings.Cut(e.Action, Prefix)
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %d %s", e.Who, path, e.Status, strings.Join(params, " "))))
+		broke := ""
+		if e.BrokeOff != "" {
+			broke = " broke off: " + e.BrokeOff
+		}
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %d%s %s", e.Who, path, e.Status, broke, strings.Join(params, " "))))
 	}
 	return lines
 }
 
-// TestHearingsAreNoted: who has heard which recording is in the audit log, once for each download and once for all the pieces that a player asks
-// for, wherever he begins.
+// TestHearingsAreNoted: who has heard which recording is in the audit log, once for all the pieces that a player asks for.
 func TestHearingsAreNoted(t *testing.T) {
 	r := newRig(t, 20)
 	dir := t.TempDir()
 	r.must(os.WriteFile(filepath.Join(dir, "1.wav"), tone(), 0o600))
 	r.api.ConfigureRecordings(Recordings{Directory: dir, AsteriskDirectory: "/var/spool/asterisk/monitor"})
 	r.remember(pastCalls()...)
-	now := time.Now()
-	r.api.hearings.now = func() time.Time { return now }
 	ann := r.enter("admin", adminPassword)
-	hear := func(want int, header ...string) {
-		t.Helper()
-		ann.expect(want, http.MethodGet, "/calls/1.1/recording", "", header...)
-	}
-	heard := "admin /calls/:id/recording"
-	var want []string
-	same := func(more ...string) {
-		t.Helper()
-		want = append(want, more...)
-		if diff := cmp.Diff(want, r.noted(audit.Filter{Action: "recording"})); diff != "" {
-			t.Error(diff)
-		}
-	}
 	ann.expect(200, http.MethodHead, "/calls/1.1/recording", "")
 	ann.expect(200, http.MethodGet, "/calls/1.1", "")
-	hear(416, "Range", "bytes=999999-")
-	hear(412, "If-Match", `"another"`)
-	same()
-	hear(206, "Range", "bytes=1-") // all but the first byte is as good as all
-	same(heard + " 206 id=1.1")
-	hear(206, "Range", "bytes=0-")
-	hear(206, "Range", "bytes=8000-")
-	now = now.Add(oneHearing)
-	hear(206, "Range", "bytes=12000-")
-	same()
-	hear(200)
-	hear(200)
-	same(heard+" 200 id=1.1", heard+" 200 id=1.1")
-	now = now.Add(oneHearing + time.Second)
-	hear(206, "Range", "bytes=4-")
-	same(heard + " 206 id=1.1")
+	ann.expect(206, http.MethodGet, "/calls/1.1/recording", "", "Range", "bytes=0-")
+	ann.expect(206, http.MethodGet, "/calls/1.1/recording", "", "Range", "bytes=8000-")
+	ann.expect(200, http.MethodGet, "/calls/1.1/recording", "")
 	r.request(http.MethodGet, Prefix+"/calls/1.1/recording", "", "Range", "bytes=0-")
-	same("local /calls/:id/recording 206 id=1.1")
-	piece := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	for n := range mostHearings + 10 { // which a stranger cannot make, and a program can
-		r.api.hearings.begins(piece, hearing{"x", "y", fmt.Sprint(n)})
-	}
-	if n := len(r.api.hearings.last); n > mostHearings {
-		t.Errorf("%d hearings are remembered", n)
+	want := []string{"admin /calls/:id/recording 206 id=1.1", "admin /calls/:id/recording 200 id=1.1", "local /calls/:id/recording 206 id=1.1"}
+	if diff := cmp.Diff(want, r.noted(audit.Filter{Action: "recording"})); diff != "" {
+		t.Error(diff)
 	}
 }
 
-// TestExportsAreNoted: who has exported what, that which broke off too, and not who was refused or has only asked.
+// TestExportsAreNoted: who has exported what, that which broke off too and why, and not who was refused or has only asked. What the page lists is
+// none, and what a program takes page by page is one.
 func TestExportsAreNoted(t *testing.T) {
 	r := newRig(t, 20)
-	r.bulk(300, 10<<10)
+	long := pastCalls()[0]
+	long.CallerName = strings.Repeat("x", 10<<10)
+	r.many(1000, long) // more than fits between a server and a client who does not read
 	ann := r.enter("admin", adminPassword)
 	ann.expect(200, http.MethodHead, "/calls.csv", "")
 	ann.expect(400, http.MethodGet, "/calls.csv?from=x", "")
-	ann.expect(200, http.MethodGet, "/calls.csv?direction=inbound&text=%E7%8E%8B", "")
+	ann.expect(200, http.MethodGet, "/calls.csv?direction=outbound&text=%E7%8E%8B", "")
+	ann.expect(200, http.MethodGet, "/calls?limit=1", "")
 	server := httptest.NewServer(r.web)
 	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+Prefix+"/calls.csv?queue=630", nil)
-	r.must(err)
-	resp, err := server.Client().Do(req)
-	r.must(err)
-	_, _ = io.CopyN(io.Discard, resp.Body, 10)
-	r.must(resp.Body.Close())
-	server.CloseClientConnections()
-	server.Close() // waits for the handler
-	want := []string{"admin /calls.csv 200 direction=inbound text=王", "local /calls.csv 200 queue=630"}
-	if diff := cmp.Diff(want, r.noted(audit.Filter{Action: "calls.csv"})); diff != "" {
+	part := func(query string, meanwhile func(*http.Response), header ...string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+Prefix+"/calls.csv?"+query, nil)
+		r.must(err)
+		for i := 0; i+1 < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		resp, err := server.Client().Do(req)
+		r.must(err)
+		_, err = io.CopyN(io.Discard, resp.Body, 10)
+		r.must(err)
+		meanwhile(resp)
+		if _, err = io.Copy(io.Discard, resp.Body); err == nil {
+			t.Error(query, "came whole")
+		}
+		_ = resp.Body.Close()
+	}
+	part("answered=yes&n=1", func(resp *http.Response) { r.must(resp.Body.Close()) })
+	part("answered=yes&n=2", func(*http.Response) {
+		_, err := r.users.Change(t.Context(), 1, changeName("another"))
+		r.must(err)
+	}, "Cookie", ann.cookie)
+	part("answered=yes&n=3", func(*http.Response) {
+		r.must(r.db.Do(t.Context(), func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(context.Background(), `UPDATE pbx_calls SET body = 'no JSON' WHERE seq = 1`)
+			return err
+		}))
+	})
+	server.Close() // waits for the handlers
+	r.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "good" })
+	for range 2 {
+		r.request(http.MethodGet, Prefix+"/calls?limit=1", "", "Authorization", "good")
+	}
+	want := []string{
+		"admin /calls.csv 200 direction=outbound text=王", "local /calls.csv 200 broke off: client answered=yes n=1", "admin /calls.csv 200 broke off: session answered=yes n=2",
+		"local /calls.csv 200 broke off: error answered=yes n=3", "WEBKEY /calls 200 limit=1",
+	}
+	if diff := cmp.Diff(want, r.noted(audit.Filter{Action: "/calls"})); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want[1:4], r.noted(audit.Filter{Action: "/calls", Failed: true})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -80,6 +80,9 @@ func (a *API) calls(c echo.Context) error {
 	if len(answer.Calls) == f.Limit {
 		answer.Next = place.String()
 	}
+	if callerOf(c).kind == kindKey { // a program takes them away; the page shows them
+		httpd.Taken(c, "", true)
+	}
 	return c.JSON(http.StatusOK, answer)
 }
 

@@ -242,6 +242,12 @@ func (r *rig) bulk(n, size int) {
 	r.t.Helper()
 	a := pastCalls()[0]
 	a.Remark = strings.Repeat("x", size)
+	r.many(n, a)
+}
+
+// many stores a call many times.
+func (r *rig) many(n int, a pbx.Account) {
+	r.t.Helper()
 	body, err := json.Marshal(a)
 	r.must(err)
 	r.must(r.db.Do(r.t.Context(), func(tx *sql.Tx) error {

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"context"
 	"encoding/csv"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -55,7 +57,7 @@ var csvHead = []string{
 }
 
 // callsCSV streams all ended calls that a filter chooses, those that began last first. What it cannot bring to its end breaks off, so that no client
-// takes a part for the whole.
+// takes a part for the whole, and the audit log says why.
 func (a *API) callsCSV(c echo.Context) error {
 	p, err := httpd.ReadParams(c)
 	if err != nil {
@@ -71,17 +73,31 @@ func (a *API) callsCSV(c echo.Context) error {
 	}
 	defer a.exports.end(owner)
 	sheet := sheet{c: c, zone: a.zone}
+	ctx := c.Request().Context()
 	if c.Request().Method != http.MethodHead {
-		httpd.Noteworthy(c) // what leaves the house at once
-		err = a.sw.Latest(c.Request().Context(), f, pbx.CallPlace{}, sheet.add)
+		httpd.Taken(c, "", false)
+		err = a.sw.Latest(ctx, f, pbx.CallPlace{}, sheet.add)
 	}
 	if err == nil {
 		err = sheet.end()
 	}
-	if err != nil && sheet.w != nil {
-		panic(http.ErrAbortHandler)
+	if err != nil && (sheet.w != nil || ctx.Err() != nil) {
+		a.breakOff(c, err)
 	}
 	return coreFailure(err)
+}
+
+// breakOff ends an export that cannot be brought to its end.
+func (a *API) breakOff(c echo.Context, err error) {
+	ctx := c.Request().Context()
+	why := httpd.WhyBroken(ctx)
+	switch {
+	case why == httpd.BrokenByError:
+		a.log.ErrorContext(ctx, "an export of calls broke off", "request_id", httpd.RequestID(ctx), "error", err)
+	case errors.Is(context.Cause(ctx), errSessionEnded):
+		why = httpd.BrokenBySession
+	}
+	httpd.BreakOff(c, why)
 }
 
 // sheet is an export under way. Nothing is sent before the first row is there, so that an error can still be told.

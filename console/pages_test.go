@@ -109,7 +109,9 @@ func TestPagesInABrowser(t *testing.T) {
 	p.Click("dialog button[type=button]")
 	p.WaitGone("dialog")
 
+	r.audit.Note(audit.Entry{At: time.Now(), Who: "admin", Action: "GET /console/api/calls.csv", Status: 200, BrokeOff: "client"})
 	p.Eval("location.hash = '#/audit'", nil)
+	p.WaitText("td .tag", "broke off: the client went away")
 	p.WaitText("td", "POST /console/api/users")
 	p.WaitText("td", "password = ***")
 	looks(t, p)

@@ -42,6 +42,7 @@ func (a *API) pushedEvents(c echo.Context) error {
 		rows = append(rows, eventRow{ID: e.ID, State: e.State, Time: e.At.In(rules.Location).Format(date), Body: e.Body})
 		next = e.ID
 	}
+	httpd.Taken(c, "", true) // with the accounts of calls
 	return onePage(c, "Events will follow", rows, next)
 }
 

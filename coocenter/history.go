@@ -48,6 +48,7 @@ func (a *API) endedCalls(c echo.Context) error {
 	if err != nil {
 		return failure(err, "")
 	}
+	httpd.Taken(c, "", true) // of all calls, page by page
 	return onePage(c, "Calls will follow", rows, strconv.FormatInt(last, 10))
 }
 

@@ -5,16 +5,22 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/dialbridge/dialbridge/internal/httpd"
 )
 
 // recorded is a rig with a folder of recordings, and things beside it that must not be reached.
-func recorded(t *testing.T, key string) *rig {
+func recorded(t *testing.T, key string, audit ...func(httpd.Note)) *rig {
 	t.Helper()
 	outside := t.TempDir()
 	directory := filepath.Join(outside, "monitor")
 	rules := sampleRules()
 	rules.RecordingsDirectory, rules.WebKey = directory, key
-	r := newRig(t, newAsterisk(t), rigOptions{rules: &rules})
+	options := rigOptions{rules: &rules}
+	for _, f := range audit {
+		options.audit = f
+	}
+	r := newRig(t, newAsterisk(t), options)
 	r.must(os.MkdirAll(filepath.Join(directory, "2026", "11"), 0o755))
 	for _, name := range []string{"monitor/a.wav", "monitor/2026/11/b c.mp3", "monitor/notes", "monitor/张三.WAV", "secret.wav"} {
 		r.must(os.WriteFile(filepath.Join(outside, filepath.FromSlash(name)), []byte("0123456789"), 0o644))

@@ -195,6 +195,7 @@ type rigOptions struct {
 	rules *Rules
 	limit int // failed authentications a minute, 0 = 20
 	now   func() time.Time
+	audit func(httpd.Note)
 }
 
 func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
@@ -235,6 +236,7 @@ func newRig(t *testing.T, f *asterisk, o rigOptions) *rig {
 	server, err := httpd.New(httpd.Options{
 		Settings: httpd.Settings{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
 		Logger:   log,
+		Audit:    o.audit,
 	})
 	r.must(err)
 	r.api.Mount(server)

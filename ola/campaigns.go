@@ -247,6 +247,7 @@ func (a *API) groupCallOf(c echo.Context) error {
 	for _, n := range list {
 		answer.Numbers = append(answer.Numbers, rules.number(&n))
 	}
+	httpd.Taken(c, strconv.FormatInt(id, 10), true) // whom one has called, with what came of it
 	return c.JSON(http.StatusOK, answer)
 }
 

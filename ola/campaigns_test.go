@@ -30,6 +30,12 @@ func TestGroupCallOfMany(t *testing.T) {
 	if h.Get("Location") != "/api/ola/groupCall/1" {
 		t.Errorf("location %s", h.Get("Location"))
 	}
+	r.request(http.MethodGet, h.Get("Location"), "")
+	r.request(http.MethodGet, "/api/ola/groupCall", "")
+	lines := r.notes.lines()
+	if n := len(lines); lines[n-1] != "admin GET /api/ola/groupCall/:id 200 after=79999 id=1" || !strings.HasPrefix(lines[n-2], "admin PUT ") {
+		t.Errorf("in the audit log stands %.100q", lines)
+	}
 }
 
 // TestNoRoomIsSaid: what cannot be stored is told as that, and not as a fault of the daemon.

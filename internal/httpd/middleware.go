@@ -20,28 +20,36 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		s.metrics.under(1)
 		defer s.metrics.under(-1)
-		defer s.served(c, start) // of an answer that breaks off, too
+		whole := false
+		defer func() { s.served(c, start, whole) }() // of an answer that breaks off, too
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
+		whole = true
 		return nil
 	}
 }
 
-// served tells of a request whose answer is over.
-func (s *Server) served(c echo.Context, start time.Time) {
+// served tells of a request whose answer is over, or has broken off.
+func (s *Server) served(c echo.Context, start time.Time, whole bool) {
 	took := time.Since(start)
 	s.metrics.count(c, took)
-	s.note(c, start)
+	broke := brokeOff(c, whole)
+	s.note(c, start, broke)
 	r := c.Request()
-	s.log.LogAttrs(r.Context(), level(c), "http request served",
+	attrs := []slog.Attr{
 		slog.String("method", method(r)),
 		slog.String("route", c.Path()),
 		slog.Int("status", c.Response().Status),
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("request_id", RequestID(r.Context())),
-		slog.String("remote", Remote(r).String()))
+		slog.String("remote", Remote(r).String()),
+	}
+	if broke != "" {
+		attrs = append(attrs, slog.String("broke_off", broke))
+	}
+	s.log.LogAttrs(r.Context(), level(c), "http request served", attrs...)
 }
 
 // level keeps what monitors ask every few seconds out of the log.

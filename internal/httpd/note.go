@@ -18,6 +18,8 @@ type Note struct {
 	Action    string            // method and route template, or what a socket calls its command
 	Params    map[string]string // of the path, the query and the body, without secrets
 	Status    int
+	BrokeOff  string // why the answer ended before its end, BrokenByClient and so on; "" = it did not
+	Taken     bool   // nothing was ordered: something went out that is worth a note
 	RequestID string
 }
 
@@ -65,13 +67,15 @@ func (s *Server) Note(n Note) {
 }
 
 // note tells of a request that was answered, when it was a command or is worth it.
-func (s *Server) note(c echo.Context, start time.Time) {
+func (s *Server) note(c echo.Context, start time.Time, broke string) {
 	r := c.Request()
 	worth, _ := c.Get(worthKey).(bool)
-	if s.options.Audit == nil || !s.commands(c) && !worth {
+	worth = worth || s.commands(c)
+	who, _ := c.Get(actorKey).(string)
+	taken := s.options.Audit != nil && !worth && s.takes(c, who)
+	if s.options.Audit == nil || !worth && !taken {
 		return
 	}
-	who, _ := c.Get(actorKey).(string)
 	given := map[string]string{}
 	if p, ok := c.Get(paramsKey).(Params); ok {
 		for name, value := range p.values {
@@ -88,7 +92,7 @@ func (s *Server) note(c echo.Context, start time.Time) {
 	}
 	s.Note(Note{
 		At: start, Who: who, Remote: Remote(r), Action: method(r) + " " + c.Path(), Params: Redact(given),
-		Status: c.Response().Status, RequestID: RequestID(r.Context()),
+		Status: c.Response().Status, BrokeOff: broke, Taken: taken, RequestID: RequestID(r.Context()),
 	})
 }
 

@@ -22,6 +22,7 @@ type Server struct {
 	dialects []Dialect
 	lasting  map[string]bool // route templates without a time limit
 	changing map[string]bool // route templates of which it was said whether they change something
+	takings  *takings
 	settings atomic.Pointer[Settings]
 	keyPair  keyPair
 	document document
@@ -31,7 +32,7 @@ type Server struct {
 
 // New makes a server with the fixed routes. It listens only in Listen or Run.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, limits: o.Limits.withDefaults(), log: o.Logger, echo: echo.New(), lasting: map[string]bool{}, changing: map[string]bool{}}
+	s := &Server{options: o, limits: o.Limits.withDefaults(), log: o.Logger, echo: echo.New(), lasting: map[string]bool{}, changing: map[string]bool{}, takings: newTakings()}
 	s.metrics = newMetrics()
 	s.settings.Store(&o.Settings)
 	s.echo.JSONSerializer = plainJSON{}
@@ -130,8 +131,8 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	// Requests in flight outlive ctx: they are ended by stop, not by it.
-	base, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
+	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(errStopped)
 	plain := s.server(base)
 	servers := []*http.Server{plain}
 	ended := make(chan error, 2)
@@ -181,7 +182,7 @@ func (s *Server) server(base context.Context) *http.Server {
 
 // stop ends the servers: first kindly, and after Limits.Stop by force. Requests that are cut still get the quarter of it
 // to answer, so that a caller reads that the outcome is unknown and not of a connection that broke.
-func (s *Server) stop(base context.Context, servers []*http.Server, cut context.CancelFunc) {
+func (s *Server) stop(base context.Context, servers []*http.Server, cut context.CancelCauseFunc) {
 	grace, cancel := context.WithTimeout(base, s.limits.Stop)
 	defer cancel()
 	done := make(chan struct{})
@@ -191,7 +192,7 @@ func (s *Server) stop(base context.Context, servers []*http.Server, cut context.
 			if server.Shutdown(grace) == nil {
 				return
 			}
-			cut()
+			cut(errStopped)
 			last, cancel := context.WithTimeout(context.WithoutCancel(base), s.limits.Stop/4)
 			defer cancel()
 			if server.Shutdown(last) != nil {

@@ -24,8 +24,8 @@ var soundTypes = map[string]string{
 var errNoFile = &Error{Status: http.StatusNotFound, Message: "File not found"}
 
 // SendSound answers with one file of a directory, in whole or in ranges. A file that is still being written is sent as far as it goes.
-// Nothing outside of the directory is reachable: os.Root refuses "..", absolute paths and symbolic links that lead out. The errors are
-// answers: 404, 416, and 500 for a file that may not be read.
+// Nothing outside of the directory is reachable: os.Root refuses "..", absolute paths and symbolic links that lead out. Who has taken it is
+// noted, once for all the pieces that a player asks for. The errors are answers: 404, 416, and 500 for a file that may not be read.
 func SendSound(c echo.Context, directory, name string) error {
 	f, info, err := openSound(directory, name)
 	if err != nil {
@@ -41,6 +41,7 @@ func SendSound(c echo.Context, directory, name string) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
+	Taken(c, name, c.Request().Header.Get("Range") != "")
 	return serveFile(c, info, f)
 }
 

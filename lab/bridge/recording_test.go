@@ -77,6 +77,11 @@ func TestRecordingOfACallThatGoesOn(t *testing.T) {
 		if _, _, sound := b.listen(name); !bytes.Equal(sound, file) || !bytes.HasPrefix(sound[wavHeader:], first[wavHeader:]) {
 			t.Errorf("%d bytes, the file has %d", len(sound), len(file))
 		}
+		b.eventually("the audit log to tell who took it", func() bool {
+			_, list, err := b.d.Get(b.ctx, "/console/api/audit?action=/coocenter-api/monitor")
+			b.must(err)
+			return strings.Contains(list, `"params":{"*":"`+name+`"},"status":200`) && !strings.Contains(list, `"status":416`)
+		})
 	})
 }
 

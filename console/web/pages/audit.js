@@ -9,13 +9,15 @@ export const title = "page.audit";
 addTexts({
   en: {
     "audit.at": "When", "audit.who": "Who", "audit.remote": "Address", "audit.action": "What", "audit.params": "With", "audit.status": "Result", "audit.id": "Request",
-    "audit.failed": "Refused or failed alone", "audit.since": "From", "audit.until": "Until", "audit.nobody": "nobody known", "audit.done": "done", "audit.refused": "refused",
-    "audit.broken": "failed", "audit.hint": "Each command of all interfaces, each attempt to log in, and on these pages each export and each recording that was heard. Entries are kept for 180 days.",
+    "audit.failed": "Refused, failed or broken off alone", "audit.since": "From", "audit.until": "Until", "audit.nobody": "nobody known", "audit.done": "done", "audit.refused": "refused",
+    "audit.broken": "failed", "audit.hint": "Each command, each attempt to log in, each export of calls and each recording that was taken, by all interfaces. Entries are kept for up to 180 days.",
+    "audit.off.client": "broke off: the client went away", "audit.off.session": "broke off: the session had ended", "audit.off.stop": "broke off: the daemon stopped", "audit.off.error": "broke off: a fault of the daemon",
   },
   zh: {
     "audit.at": "时间", "audit.who": "用户", "audit.remote": "地址", "audit.action": "操作", "audit.params": "参数", "audit.status": "结果", "audit.id": "请求编号",
-    "audit.failed": "仅显示被拒绝或失败的", "audit.since": "从", "audit.until": "到", "audit.nobody": "未知用户", "audit.done": "成功", "audit.refused": "被拒绝",
-    "audit.broken": "失败", "audit.hint": "所有接口的每条命令和每次登录尝试，以及在这些页面上的每次导出和每次收听录音。记录保留 180 天。",
+    "audit.failed": "仅显示被拒绝、失败或中断的", "audit.since": "从", "audit.until": "到", "audit.nobody": "未知用户", "audit.done": "成功", "audit.refused": "被拒绝",
+    "audit.broken": "失败", "audit.hint": "所有接口的每条命令、每次登录尝试、每次导出通话记录和每次获取录音。记录最多保留 180 天。",
+    "audit.off.client": "中断：客户端已断开", "audit.off.session": "中断：会话已结束", "audit.off.stop": "中断：守护进程已停止", "audit.off.error": "中断：守护进程出错",
   },
 });
 
@@ -29,14 +31,15 @@ function queryOf(filter, before) {
   return `audit?${q}`;
 }
 
-function Result({ status }) {
+function Result({ status, off }) {
+  if (off) return html`<span class=${`tag ${off === "error" ? "bad" : "warn"}`}>${t(`audit.off.${off}`)}</span>`;
   const [kind, text] = status < 400 ? ["good", "audit.done"] : status < 500 ? ["warn", "audit.refused"] : ["bad", "audit.broken"];
   return html`<span class=${`tag ${kind}`}>${status} ${t(text)}</span>`;
 }
 
 const Row = ({ entry }) => html`<tr><td>${when(entry.at)}</td><td>${entry.who || html`<span class="quiet">${t("audit.nobody")}</span>`}</td><td>${entry.remote}</td>
   <td class="code">${entry.action}</td><td class="code">${Object.entries(entry.params || {}).map(([k, v]) => html`<div>${k} = ${v}</div>`)}</td>
-  <td><${Result} status=${entry.status} /></td><td class="code quiet">${entry.request_id}</td></tr>`;
+  <td><${Result} status=${entry.status} off=${entry.broke_off} /></td><td class="code quiet">${entry.request_id}</td></tr>`;
 
 function Search({ onSearch }) {
   const submit = (e) => {
