@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dialbridge/dialbridge/ami/amitest"
 	"github.com/dialbridge/dialbridge/internal/httpd"
 	probe "github.com/dialbridge/dialbridge/internal/trial" // the room has a trial of its own
 	"github.com/dialbridge/dialbridge/lab/browser"
@@ -13,10 +14,19 @@ import (
 
 // TestWallboardOfAHouse: 500 extensions on a screen of any size, found by keyboard, marked as old when Asterisk is lost and live again when it is back.
 func TestWallboardOfAHouse(t *testing.T) {
-	f := newFloor(t, httpd.Limits{}, func(f *floor) { f.phones = 500 })
+	f := newFloor(t, httpd.Limits{}, func(f *floor) {
+		f.phones = 500
+		for _, name := range []string{"support", "q-10", "q-9", "客服"} {
+			f.queues = append(f.queues, amitest.NewEvent("QueueParams", "Queue", name))
+		}
+	})
 	p := browser.ForTest(t, browser.Options{}).Open(strings.TrimSuffix(f.url, "/api") + "/#/wall")
 	p.Until("all extensions", "document.querySelectorAll('.exten').length === 500")
 	p.Wait(".notice.good")
+	var order string
+	if p.Eval("Array.from(document.querySelectorAll('.desk h3'), (e) => e.textContent).join(' ')", &order); order != "600 q-9 q-10 support 客服" {
+		t.Errorf("the queues are %s", order)
+	}
 	f.comes()
 	p.WaitText("[aria-labelledby=queue-600] .alarm", "1")
 	p.WaitText("li.call", "Zhang <San>")

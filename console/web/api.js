@@ -12,12 +12,16 @@ export class ApiError extends Error {
 }
 
 /** Who has logged in: {name, login, role, csrf, ...}; null = nobody, undefined = not known yet. */
-let session, ended = false;
+let session, ended = "";
 const listeners = new Set();
+
+/** The tabs of one browser have one session: where somebody logs in or out, the others ask anew who he is. */
+const tabs = typeof BroadcastChannel === "function" ? new BroadcastChannel("dialbridge.session") : undefined;
+tabs?.addEventListener("message", () => { ended = ""; resume().catch(() => {}); });
 
 export const currentSession = () => session;
 
-/** Whether a session has ended by itself. */
+/** How a session has ended by itself: "" not at all, "ended", or "undone" when it took with it what was to be changed. */
 export const hasEnded = () => ended;
 
 /** Calls f when somebody has logged in or out; returns what ends that. */
@@ -70,7 +74,7 @@ async function ask(method, path, body, signal, opened) {
     return await request(method, path, body, signal, opened);
   } catch (e) {
     if (e.status === 401) {
-      ended = Boolean(session);
+      if (session) ended = method === "GET" || method === "HEAD" ? "ended" : "undone";
       setSession(null);
     }
     throw e;
@@ -109,11 +113,18 @@ export async function resume() {
 /** Logs in. Throws ApiError. */
 export async function logIn(login, password) {
   setSession(await request("POST", "session", { login, password }));
+  ended = "";
+  tabs?.postMessage("");
 }
 
-/** Logs out. */
+/** Logs out, where the session has not ended already. Throws ApiError. */
 export async function logOut() {
-  await request("DELETE", "session");
-  ended = false;
+  try {
+    await request("DELETE", "session");
+  } catch (e) {
+    if (e.status !== 401) throw e;
+  }
+  ended = "";
+  tabs?.postMessage("");
   await resume();
 }

@@ -75,13 +75,16 @@ function Menu({ name }) {
     <a href=${`#/${p.name}`} aria-current=${p.name === name ? "page" : undefined}>${t(`page.${p.name}`)}</a></li>`)}</ul></nav>`;
 }
 
-function Head({ session, name }) {
+/** One and the same as long as it is the same who looks: another one finds nothing of what the one before him had open. */
+const whose = (session) => `${session.kind} ${session.login || session.extension || ""} ${session.role}`;
+
+function Head({ session, name, onFail }) {
   return html`<header>
     <a class="brand" href="#/">dialbridge</a>
     ${session && html`<${Menu} name=${name} />`}
     <div class="tools"><${Choices} />
       ${session && html`<a class="who" href="#/account" title=${t(`role.${session.role}`)}>${session.name || t("shell.local")}</a>`}
-      ${session?.kind === "cookie" && html`<button type="button" onClick=${logOut}>${t("shell.logout")}</button>`}
+      ${session?.kind === "cookie" && html`<button type="button" onClick=${() => logOut().catch(onFail)}>${t("shell.logout")}</button>`}
     </div></header>`;
 }
 
@@ -105,9 +108,9 @@ function App() {
   let content = html`<p class="quiet">${t("ui.loading")}</p>`;
   if (failed) content = html`<${Failure} error=${failed} retry=${start} />`;
   else if (session === null || route.name === "login") content = html`<${LogIn} ended=${hasEnded()} />`;
-  else if (session && route.name !== "") content = html`<${Content} route=${route} />`;
+  else if (session && route.name !== "") content = html`<${Content} key=${whose(session)} route=${route} />`;
   return html`<a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>${t("shell.skip")}</a>
-    <${Head} session=${session} name=${route.name} />
+    <${Head} session=${session} name=${route.name} onFail=${setFailed} />
     <main id="main" tabindex="-1">${content}</main>`;
 }
 

@@ -15,24 +15,26 @@ export function withQuery(path, parameters) {
 
 /**
  * The rows that are answered under a name, the first page at once and each further one by more(). `cursor` is the parameter that takes what the answer has
- * given as next. While another filter loads, the rows of before are not shown: they would pass for what was looked for.
+ * given as next. While another filter loads, the rows of before are not shown: they would pass for what was looked for. Those of the same one are, so that the page does not
+ * jump.
  */
 export function useList(path, parameters, name, cursor = "before") {
   const first = withQuery(path, parameters);
   const [state, set] = useState({ rows: [], loading: true });
   const [turn, again] = useState(0);
-  const control = useRef();
-  const load = useCallback((address, old) => {
+  const control = useRef(), shown = useRef();
+  const load = useCallback((address, old, same) => {
     control.current?.abort();
     const mine = control.current = new AbortController();
-    set({ ...old, loading: true, error: null });
+    set((now) => ({ ...(same ? now : old), loading: true, error: null }));
     get(address, { signal: mine.signal }).then(
       (data) => set({ data, rows: [...old.rows, ...data[name]], next: data.next, loading: false }),
       (error) => { if (error.name !== "AbortError") set({ ...old, error, loading: false }); },
     );
   }, [name]);
   useEffect(() => {
-    load(first, { rows: [] });
+    load(first, { rows: [] }, shown.current === first);
+    shown.current = first;
     return () => control.current?.abort();
   }, [first, turn]);
   return {

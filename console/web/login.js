@@ -25,7 +25,7 @@ export function LogIn({ ended }) {
   }
   return html`<form class="card login" onSubmit=${submit}>
     <h1>${t("page.login")}</h1>
-    ${ended && html`<p class="notice warn" role="status">${t("login.ended")}</p>`}
+    ${ended && html`<p class="notice warn" role="status">${t(`login.${ended}`)}</p>`}
     <${Field} label=${t("login.name")}><input ref=${name} name="login" autocomplete="username" required maxlength="128" /><//>
     <${Field} label=${t("login.password")}><input ref=${password} name="password" type="password" autocomplete="current-password" required /><//>
     <${Failure} error=${error} />

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -267,7 +268,7 @@ func (p *Page) Text(selector string) (text string) {
 	return text
 }
 
-// Click waits until an element is seen, can be used and is covered by nothing, and clicks on its middle with a mouse.
+// Click waits until an element is seen, stands still, can be used and is covered by nothing, and clicks on its middle with a mouse.
 func (p *Page) Click(selector string) {
 	p.b.t.Helper()
 	const at = `(() => {
@@ -280,8 +281,11 @@ func (p *Page) Click(selector string) {
 		return [x, y];
 	})()`
 	script := fmt.Sprintf(at, visible(selector))
-	var place []float64
-	if !wait(func() bool { return p.eval(script, &place) == nil && len(place) == 2 }) {
+	var before, place []float64
+	if !wait(func() bool {
+		before, place = place, nil
+		return p.eval(script, &place) == nil && len(place) == 2 && slices.Equal(before, place)
+	}) {
 		p.b.t.Fatalf("nothing to click on: %s\n%s", selector, p.shown())
 	}
 	if p.framed() {

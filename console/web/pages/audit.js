@@ -1,8 +1,7 @@
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { get } from "../api.js";
+import { html } from "../vendor/preact-htm.js";
 import { addTexts, t } from "../i18n.js";
-import { moment } from "../list.js";
-import { Failure, Field, when } from "../ui.js";
+import { ListEnd, SearchForm, Table, moment, useList } from "../list.js";
+import { Field, when } from "../ui.js";
 
 export const title = "page.audit";
 
@@ -21,64 +20,31 @@ addTexts({
   },
 });
 
-/** The query of a filter. */
-function queryOf(filter, before) {
-  const q = new URLSearchParams({ limit: "100" });
-  for (const [name, value] of Object.entries(filter)) {
-    if (value) q.set(name, name === "since" || name === "until" ? moment(value) : value);
-  }
-  if (before) q.set("before", before);
-  return `audit?${q}`;
-}
-
 function Result({ status, off }) {
   if (off) return html`<span class=${`tag ${off === "error" ? "bad" : "warn"}`}>${t(`audit.off.${off}`)}</span>`;
   const [kind, text] = status < 400 ? ["good", "audit.done"] : status < 500 ? ["warn", "audit.refused"] : ["bad", "audit.broken"];
   return html`<span class=${`tag ${kind}`}>${status} ${t(text)}</span>`;
 }
 
-const Row = ({ entry }) => html`<tr><td>${when(entry.at)}</td><td>${entry.who || html`<span class="quiet">${t("audit.nobody")}</span>`}</td><td>${entry.remote}</td>
+const Row = ({ entry }) => html`<tr><td class="when">${when(entry.at)}</td><td>${entry.who || html`<span class="quiet">${t("audit.nobody")}</span>`}</td><td>${entry.remote}</td>
   <td class="code">${entry.action}</td><td class="code">${Object.entries(entry.params || {}).map(([k, v]) => html`<div>${k} = ${v}</div>`)}</td>
   <td><${Result} status=${entry.status} off=${entry.broke_off} /></td><td class="code quiet">${entry.request_id}</td></tr>`;
 
-function Search({ onSearch }) {
-  const submit = (e) => {
-    e.preventDefault();
-    onSearch(Object.fromEntries(new FormData(e.target)));
-  };
-  return html`<form class="bar" onSubmit=${submit}>
-    <${Field} label=${t("audit.who")}><input name="who" autocomplete="off" /><//>
-    <${Field} label=${t("audit.remote")}><input name="remote" autocomplete="off" /><//>
-    <${Field} label=${t("audit.action")}><input name="action" autocomplete="off" /><//>
-    <${Field} label=${t("audit.since")}><input name="since" type="datetime-local" /><//>
-    <${Field} label=${t("audit.until")}><input name="until" type="datetime-local" /><//>
-    <label class="field check"><span>${t("audit.failed")}</span><input name="failed" type="checkbox" value="true" /></label>
-    <button class="primary">${t("ui.search")}</button></form>`;
+function Search({ query, reload }) {
+  const input = (name, type = "text") => html`<${Field} label=${t(`audit.${name}`)}><input name=${name} type=${type} defaultValue=${query[name] ?? ""} maxlength="200" autocomplete="off" /><//>`;
+  return html`<${SearchForm} page="audit" query=${query} reload=${reload}>
+    ${input("who")}${input("remote")}${input("action")}${input("since", "datetime-local")}${input("until", "datetime-local")}
+    <label class="field check"><span>${t("audit.failed")}</span><input name="failed" type="checkbox" value="true" defaultChecked=${query.failed === "true"} /></label>
+    <button class="primary" type="submit">${t("ui.search")}</button><//>`;
 }
 
-/** Who has ordered what. */
-export default function Audit() {
-  const [filter, setFilter] = useState({});
-  const [state, set] = useState({ entries: null, next: 0, error: null, busy: false });
-  const turn = useRef(0);
-  async function load(before) {
-    const mine = ++turn.current;
-    set((old) => ({ ...old, busy: true, error: null }));
-    try {
-      const page = await get(queryOf(filter, before));
-      if (mine === turn.current) set((old) => ({ entries: before ? [...old.entries, ...page.entries] : page.entries, next: page.next, error: null, busy: false }));
-    } catch (error) {
-      if (mine === turn.current) set((old) => ({ ...old, error, busy: false }));
-    }
-  }
-  useEffect(() => { load(0); return () => { turn.current++; }; }, [filter]);
-  const { entries, next, error, busy } = state;
-  return html`<h1>${t("page.audit")}</h1><p class="quiet">${t("audit.hint")}</p>
-    <${Search} onSearch=${setFilter} />
-    <${Failure} error=${error} retry=${() => load(0)} />
-    ${entries && html`<div class="scroll" tabindex="0" role="region" aria-label=${t("page.audit")} aria-busy=${busy}><table>
+/** Who has ordered and taken what. */
+export default function Audit({ query }) {
+  const list = useList("audit", { ...query, since: moment(query.since), until: moment(query.until) }, "entries");
+  return html`<h1>${t(title)}</h1><p class="quiet">${t("audit.hint")}</p>
+    <${Search} query=${query} reload=${list.reload} />
+    ${list.rows.length > 0 && html`<${Table} caption=${t(title)}>
       <thead><tr>${["at", "who", "remote", "action", "params", "status", "id"].map((k) => html`<th scope="col">${t(`audit.${k}`)}</th>`)}</tr></thead>
-      <tbody>${entries.map((e) => html`<${Row} key=${e.seq} entry=${e} />`)}</tbody></table></div>
-      ${entries.length === 0 && html`<p role="status">${t("ui.none")}</p>`}
-      ${next > 0 && html`<p><button type="button" disabled=${busy} onClick=${() => load(next)}>${t("ui.more")}</button></p>`}`}`;
+      <tbody>${list.rows.map((e) => html`<${Row} key=${e.seq} entry=${e} />`)}</tbody><//>`}
+    <${ListEnd} list=${list} />`;
 }

@@ -14,7 +14,7 @@ addTexts({
     "black.inbound": "Calls from it", "black.outbound": "Calls to it", "black.both": "Calls from and to it", "black.add": "Add", "black.new": "Shut a number out",
     "black.hint": "As the trunk shows it: 0-9, +, *, #", "black.remove": "Remove", "black.removeOf": "Remove {number}", "black.sure": "Let {number} in again?",
     "black.change": "Change the note", "black.noteOf": "Change the note of {number}", "black.noted": "The note of {number} is changed.",
-    "black.added": "{number} is on the list.", "black.removed": "{number} is off the list.", "black.all": "{n} numbers in all",
+    "black.added": "{number} is on the list.", "black.removed": "{number} is off the list.", "black.all": "Numbers in all: {n}",
     "black.pending": "Asterisk has not taken {n} changes yet; its dialplan goes by the list of before.", "black.trouble": "Asterisk could not be asked: {why}.",
     "black.compared": "compared with Asterisk at {at}", "black.action": "Action",
   },

@@ -116,7 +116,7 @@ function Picture({ call }) {
   const kinds = [...new Set(call.timeline.map((sp) => sp.kind))];
   return html`<div class="timeline" role="img" aria-label=${t("call.picture")}>
     <div class="scale"><span class="who"></span><div class="track">${marks(total / 1000).map((s) => html`
-      <span class="tick" key=${s} style=${{ left: `${(100000 * s) / total}%` }}>${span(s)}</span>`)}</div></div>
+      <span class=${s > total / 1250 ? "tick late" : "tick"} key=${s} style=${{ left: `${(100000 * s) / total}%` }}>${span(s)}</span>`)}</div></div>
     ${lanes(call.timeline).map((lane) => html`<div class="lane" key=${lane.key}><span class="who">${lane.party || t("call.system")}</span>
       <div class="track">${lane.spans.map((sp, i) => html`<${Bar} key=${i} sp=${sp} from=${from} total=${total} />`)}</div></div>`)}
   </div>

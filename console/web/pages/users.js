@@ -76,9 +76,9 @@ function Remove({ user, onClose, onDone }) {
 
 const Row = ({ user, onEdit, onRemove }) => html`<tr>
   <th scope="row">${user.login}${user.login === currentSession()?.login && html` <span class="tag">${t("users.me")}</span>`}</th>
-  <td>${user.name}</td><td>${t(`role.${user.role}`)}</td>
+  <td>${user.name}</td><td class="short">${t(`role.${user.role}`)}</td>
   <td><span class=${`tag ${user.disabled ? "warn" : "good"}`}>${t(user.disabled ? "users.disabled" : "users.active")}</span></td>
-  <td>${when(user.last_login) || t("users.never")}</td>
+  <td class="when">${when(user.last_login) || t("users.never")}</td>
   <td><div class="buttons"><button type="button" aria-label=${t("users.changeOf", user)} onClick=${onEdit}>${t("ui.edit")}</button>
     <button type="button" class="danger" aria-label=${t("users.deleteOf", user)} onClick=${onRemove}>${t("ui.delete")}</button></div></td></tr>`;
 

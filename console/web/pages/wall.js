@@ -140,7 +140,9 @@ export function fits(row, filter, words) {
   return words.every((w) => text.includes(w));
 }
 
-const byNumber = (a, b) => a.id.length - b.id.length || (a.id < b.id ? -1 : 1);
+const order = new Intl.Collator(undefined, { numeric: true });
+
+const byNumber = (a, b) => order.compare(a.id, b.id);
 
 function Extensions({ rows, stop, stale }) {
   const [filter, setFilter] = useState("all");
