@@ -41,6 +41,11 @@ func (r *rig) noted(f audit.Filter) (lines []string) {
 	return lines
 }
 
+// deaf is a client of HTTP/2 that takes nothing for too long: writes fail, and the request's context lives on.
+type deaf struct{ *httptest.ResponseRecorder }
+
+func (deaf) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
 // TestHearingsAreNoted: who has heard which recording is in the audit log, once for all the pieces that a player asks for.
 func TestHearingsAreNoted(t *testing.T) {
 	r := newRig(t, 20)
@@ -104,18 +109,24 @@ func TestExportsAreNoted(t *testing.T) {
 		}))
 	})
 	server.Close() // waits for the handlers
+	func() {
+		defer func() { _ = recover() }() // as the server does
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, Prefix+"/calls.csv?answered=yes&n=4", nil)
+		req.RemoteAddr, req.Host = "127.0.0.1:40000", "127.0.0.1:8000"
+		r.web.ServeHTTP(deaf{httptest.NewRecorder()}, req)
+	}()
 	r.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "good" })
 	for range 2 {
 		r.request(http.MethodGet, Prefix+"/calls?limit=1", "", "Authorization", "good")
 	}
 	want := []string{
 		"admin /calls.csv 200 direction=outbound text=王", "local /calls.csv 200 broke off: client answered=yes n=1", "admin /calls.csv 200 broke off: session answered=yes n=2",
-		"local /calls.csv 200 broke off: error answered=yes n=3", "WEBKEY /calls 200 limit=1",
+		"local /calls.csv 200 broke off: error answered=yes n=3", "local /calls.csv 200 broke off: client answered=yes n=4", "WEBKEY /calls 200 limit=1",
 	}
 	if diff := cmp.Diff(want, r.noted(audit.Filter{Action: "/calls"})); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(want[1:4], r.noted(audit.Filter{Action: "/calls", Failed: true})); diff != "" {
+	if diff := cmp.Diff(want[1:5], r.noted(audit.Filter{Action: "/calls", Failed: true})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -82,16 +81,18 @@ func (a *API) callsCSV(c echo.Context) error {
 		err = sheet.end()
 	}
 	if err != nil && (sheet.w != nil || ctx.Err() != nil) {
-		a.breakOff(c, err)
+		a.breakOff(c, sheet.unread(), err)
 	}
 	return coreFailure(err)
 }
 
-// breakOff ends an export that cannot be brought to its end.
-func (a *API) breakOff(c echo.Context, err error) {
+// breakOff ends an export that cannot be brought to its end; unread: its client takes nothing any more.
+func (a *API) breakOff(c echo.Context, unread bool, err error) {
 	ctx := c.Request().Context()
 	why := httpd.WhyBroken(ctx)
 	switch {
+	case why == httpd.BrokenByError && unread:
+		why = httpd.BrokenByClient
 	case why == httpd.BrokenByError:
 		a.log.ErrorContext(ctx, "an export of calls broke off", "request_id", httpd.RequestID(ctx), "error", err)
 	case errors.Is(context.Cause(ctx), errSessionEnded):
@@ -112,12 +113,9 @@ func (s *sheet) begin() error {
 	h.Set(echo.HeaderContentType, "text/csv; charset=utf-8; header=present")
 	h.Set(echo.HeaderContentDisposition, `attachment; filename="calls-`+time.Now().In(s.zone).Format("20060102-150405")+`.csv"`)
 	s.c.Response().WriteHeader(http.StatusOK)
-	if _, err := io.WriteString(s.c.Response(), byteOrderMark); err != nil {
-		return err
-	}
 	s.w = csv.NewWriter(s.c.Response())
 	s.w.UseCRLF = true // RFC 4180
-	return s.w.Write(csvHead)
+	return s.w.Write(append([]string{byteOrderMark + csvHead[0]}, csvHead[1:]...))
 }
 
 func (s *sheet) add(e *pbx.EndedCall) error {
@@ -143,6 +141,9 @@ func (s *sheet) end() error {
 	s.w.Flush()
 	return s.w.Error()
 }
+
+// unread reports whether a part of it could not be sent.
+func (s *sheet) unread() bool { return s.w != nil && s.w.Error() != nil }
 
 // date is what spreadsheets take for a time, in the PBX's zone.
 func (s *sheet) date(at time.Time) string { return at.In(s.zone).Format(time.DateTime) }

@@ -192,6 +192,7 @@ func TestBlackListPage(t *testing.T) {
 	p.WaitText("main > [role=status]", "1 shown")
 	p.Click("tbody button.danger")
 	p.WaitText("dialog", "Let 13800000001 in again?")
+	p.Until("the focus on what does no harm", `document.activeElement.textContent === "Cancel"`)
 	looks(t, p)
 	p.Click("dialog .buttons button:not(.danger)")
 	p.WaitGone("dialog")

@@ -103,6 +103,7 @@ func TestPagesInABrowser(t *testing.T) {
 	looks(t, p)
 	p.Click("dialog button[type=button]")
 	p.Click("button[aria-label='Delete admin']")
+	p.Until("the focus on what does no harm", `document.activeElement.textContent === "Cancel"`)
 	p.Click("dialog .danger")
 	p.WaitText("dialog [role=alert]", "last administrator")
 	looks(t, p)

@@ -83,7 +83,7 @@ export const moment = (value) => value && value.replace("T", " ") + ({ [date]: "
 const date = "2026-11-21".length;
 const minute = "2026-11-21T23:04".length;
 
-/** Asks before something is done, and says what went wrong. `act` returns a promise. */
+/** Asks before something is done, and says what went wrong. `act` returns a promise. Where there is danger, Enter pressed twice does nothing. */
 export function Confirm({ title, text, action, danger, act, onClose }) {
   const [state, set] = useState({});
   const go = async () => {
@@ -99,5 +99,5 @@ export function Confirm({ title, text, action, danger, act, onClose }) {
     <p>${text}</p>
     ${state.error && html`<p class="notice bad" role="alert">${wording(state.error)}</p>`}
     <div class="buttons"><button type="button" class=${danger ? "danger" : "primary"} disabled=${state.busy} onClick=${go}>${action}</button>
-      <button type="button" onClick=${onClose}>${t("ui.cancel")}</button></div><//>`;
+      <button type="button" autofocus=${danger} onClick=${onClose}>${t("ui.cancel")}</button></div><//>`;
 }

@@ -43,7 +43,7 @@ function useSubmit(ask, done) {
 }
 
 const Buttons = ({ busy, text, danger, onClose }) => html`<div class="buttons">
-  <button class=${danger ? "danger" : "primary"} disabled=${busy}>${text}</button><button type="button" onClick=${onClose}>${t("ui.cancel")}</button></div>`;
+  <button class=${danger ? "danger" : "primary"} disabled=${busy}>${text}</button><button type="button" autofocus=${danger} onClick=${onClose}>${t("ui.cancel")}</button></div>`;
 
 /** Makes a user, or changes the one that is given. */
 function Edit({ user, onClose, onDone }) {
