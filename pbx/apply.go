@@ -210,13 +210,18 @@ func (s *state) rename(m ami.Message) {
 
 func (s *state) bridgeEnter(m ami.Message) {
 	if ch := s.touch(m); ch != nil {
-		s.enterBridge(ch, m.Get("BridgeUniqueid"), m.Get("BridgeTechnology") == holdingBridge)
+		id := m.Get("BridgeUniqueid")
+		if m.Get("BridgeType") == basicBridge {
+			s.unite(ch, s.bridges[id])
+		}
+		s.enterBridge(ch, id, m.Get("BridgeTechnology") == holdingBridge)
 		s.consult(ch)
 	}
 }
 
+// bridgeLeave takes a channel out of the bridge that it leaves: it may be in its next one already.
 func (s *state) bridgeLeave(m ami.Message) {
-	if ch := s.touch(m); ch != nil {
+	if ch := s.touch(m); ch != nil && ch.Bridge == m.Get("BridgeUniqueid") {
 		s.leaveBridge(ch)
 	}
 }

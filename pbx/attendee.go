@@ -128,21 +128,30 @@ func (c *conference) count(which func(*attendee) bool) (n int) {
 func (s *state) joins(m ami.Message) {
 	s.touch(m)
 	if c := s.rooms[m.Get("Conference")]; c != nil {
-		s.enter(c, m)
+		s.enter(c, entrantOf(m))
 	}
 }
 
+// entrant is a channel that is in a conference.
+type entrant struct {
+	id, name, caller string
+	muted            bool
+}
+
+func entrantOf(m ami.Message) entrant {
+	return entrant{m.Get("Uniqueid"), m.Get("Channel"), m.Get("CallerIDNum"), m.Get("Muted") == "Yes"}
+}
+
 // enter notes that a channel is in a conference. It may have been rung for it, or have dialled it, and it may be known already.
-func (s *state) enter(c *conference, m ami.Message) {
-	id, muted := m.Get("Uniqueid"), m.Get("Muted") == "Yes"
-	at := s.attending[id]
+func (s *state) enter(c *conference, e entrant) {
+	at := s.attending[e.id]
 	if at.who == nil {
-		at = attendance{c, s.attendeeOf(c, s.numberBehind(m), s.at)}
-		s.attending[id] = at
+		at = attendance{c, s.attendeeOf(c, s.numberBehind(e), s.at)}
+		s.attending[e.id] = at
 	}
 	if at.conf != c { // moved from one to another by the dialplan
-		s.leaves(id)
-		s.enter(c, m)
+		s.leaves(e.id)
+		s.enter(c, e)
 		return
 	}
 	a := at.who
@@ -152,19 +161,19 @@ func (s *state) enter(c *conference, m ami.Message) {
 		}
 		a.Joined, a.Left = s.at, time.Time{}
 	}
-	a.channel, a.name, a.dirty, a.State = id, m.Get("Channel"), true, Attending
-	if muted {
+	a.channel, a.name, a.dirty, a.State = e.id, e.name, true, Attending
+	if e.muted {
 		a.State = Muted
 	}
 	s.moveConference(c)
 }
 
 // numberBehind is the number that a member is known by who was not rung by command.
-func (s *state) numberBehind(m ami.Message) string {
-	if n := s.rules.extenOf(deviceOf(m.Get("Channel"))); n != "" {
+func (s *state) numberBehind(e entrant) string {
+	if n := s.rules.extenOf(deviceOf(e.name)); n != "" {
 		return string(n)
 	}
-	number := known(m.Get("CallerIDNum"))
+	number := known(e.caller)
 	if len(number) > 64 {
 		number = number[:64]
 	}
@@ -226,7 +235,7 @@ func (s *state) reconcileRooms(snap *snapshot, f fates) {
 	}
 	for _, m := range snap.rooms {
 		if c := s.rooms[m.Get("Conference")]; c != nil {
-			s.enter(c, m)
+			s.enter(c, entrantOf(m))
 		}
 	}
 	if !snap.hasChannels {

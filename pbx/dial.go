@@ -137,6 +137,9 @@ func (s *state) pickup(m ami.Message) {
 	taken := s.spanOf(SpanPickup, ch)
 	taken.Place, _ = s.party(target)
 	s.moveChannel(ch, target.Linked)
+	if target == target.call.first { // the one that was ordered to call
+		target.call.first = ch
+	}
 	s.moment(target.call, taken)
 }
 

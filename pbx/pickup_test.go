@@ -49,3 +49,38 @@ func TestPickup(t *testing.T) {
 		t.Errorf("calls ended: %v, left: %d", ended, len(st.calls))
 	}
 }
+
+// TestPickupOfAnOrder plays what Asterisk tells when 803 takes a call that was ordered for 801 and is dialled at once: the number that is rung comes under
+// the Linkedid of 803, whose own call was over when it joined.
+func TestPickupOfAnOrder(t *testing.T) {
+	rules := testRules()
+	st := newState(&rules)
+	event := func(name, channel, id, linked string, more ...string) {
+		st.apply(amitest.NewEvent(name, append([]string{"Channel", channel, "Uniqueid", id, "Linkedid", linked}, more...)...), time.Now())
+	}
+	event("Newchannel", "PJSIP/801-0", "1.c1", "1.c1", "ChannelState", "5")
+	event("Newchannel", "PJSIP/803-1", "1.1", "1.1", "ChannelState", "6")
+	event("Newexten", "PJSIP/803-1", "1.1", "1.1", "Exten", "13800138000", "Application", "Dial")
+	event("Pickup", "PJSIP/803-1", "1.1", "1.1", "TargetChannel", "PJSIP/801-0", "TargetUniqueid", "1.c1", "TargetLinkedid", "1.c1")
+	event("Hangup", "PJSIP/801-0", "1.c1", "1.c1")
+	event("Newchannel", "PJSIP/trunk-2", "1.2", "1.1", "ChannelState", "0")
+	event("DialBegin", "PJSIP/803-1", "1.1", "1.1", "DestChannel", "PJSIP/trunk-2", "DestUniqueid", "1.2", "DestLinkedid", "1.1")
+	if c := st.calls["1.c1"]; len(st.calls) != 1 || c == nil || len(c.channels) != 2 || len(c.legs) != 1 {
+		t.Errorf("while it rings: %d calls, %+v", len(st.calls), c)
+	}
+	event("HangupRequest", "PJSIP/803-1", "1.1", "1.1", "Cause", "16")
+	if side := st.calls["1.c1"].Side; side != SideCaller {
+		t.Errorf("ended by %q", side)
+	}
+	event("Hangup", "PJSIP/trunk-2", "1.2", "1.1")
+	event("Hangup", "PJSIP/803-1", "1.1", "1.1")
+	ended := map[CallID]int{}
+	for _, o := range st.out {
+		if e, is := o.Event.(CallEnded); is {
+			ended[e.Call.ID]++
+		}
+	}
+	if ended["1.c1"] != 1 || ended["1.1"] != 1 || len(ended) != 2 || len(st.calls) != 0 || len(st.linked) != 0 {
+		t.Errorf("calls ended: %v, left: %d, names left: %d", ended, len(st.calls), len(st.linked))
+	}
+}

@@ -14,6 +14,9 @@ const holdingBridge = "holding_bridge"
 // enterBridge notes that a channel is in a bridge. A holding bridge is where parked callers and those who hear music
 // wait: they do not hear each other.
 func (s *state) enterBridge(ch *channel, id string, holding bool) {
+	if ch.Bridge == id && ch.Waits == holding {
+		return
+	}
 	s.leaveBridge(ch)
 	ch.Bridge, ch.Waits = id, holding
 	if id == "" {

@@ -338,5 +338,6 @@ func (s *state) attendedTransfer(m ami.Message) {
 	if m.Get("Result") == "Success" {
 		to := cmp.Or(m.Get("TransferTargetCallerIDNum"), m.Get("SecondTransfererConnectedLineNum"))
 		s.transferred(m.Get("OrigTransfererUniqueid"), known(to), "attended")
+		s.succeed(s.succession(m))
 	}
 }

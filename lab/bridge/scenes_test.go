@@ -57,9 +57,14 @@ var scenes = [][]scene{
 		{"parked too long", sceneParkedTooLong},
 		{"two phones at once", sceneRingGroup},
 		{"forwarded by the dialplan", sceneForwardedUnanswered},
+		{"REFER with Replaces into a conference", sceneReferIntoConference},
+		{"REFER with Replaces into a queue", sceneReferIntoQueue},
 	},
 	{
 		{"pickup", scenePickup}, // alone, for it takes whatever rings
+	},
+	{
+		{"pickup of a click-to-dial", sceneClickToDialPickedUp},
 	},
 }
 

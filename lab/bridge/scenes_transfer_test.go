@@ -143,6 +143,24 @@ func scenePickup(b *bench) {
 	b.shares(got["uuid"], "806", "807")
 }
 
+// sceneClickToDialPickedUp: a colleague takes the call that was ordered for another phone, and talks to the number that was asked for.
+func sceneClickToDialPickedUp(b *bench) {
+	ringing, taker, z := b.phone("806"), b.phone("807"), b.phone("809")
+	ringing.Behave(phone.Behaviour{Never: true})
+	z.Behave(ring(time.Second))
+	b.idle("806", "807", "809")
+	b.does("extensions/click-number", "Originate successfully queued", "src", "806", "dst", "5809")
+	b.rings(ringing)
+	take := b.dial(taker, "*8")
+	b.must(take.Answered(b.within(10 * time.Second)))
+	in := b.incoming(z)
+	w := watch()
+	b.must(in.Heard(b.within(5*time.Second), 75))
+	b.must(take.Hangup(b.ctx))
+	got := b.record("806", "called=5809 callType=internal cdrState=bridged hangupSide=caller", lengths{"talkingTime": w.lap()})
+	b.shares(got["uuid"], "806", "807", "809")
+}
+
 func sceneClickToDial(b *bench) {
 	a, z := b.phone("808"), b.phone("809")
 	a.Behave(ring(time.Second))
@@ -195,6 +213,51 @@ func sceneConference(b *bench) {
 	if whole > time.Minute {
 		b.Errorf("the conference took %v", whole)
 	}
+}
+
+// sceneReferIntoConference asks a conference first, and gives his own place in it to the caller.
+func sceneReferIntoConference(b *bench) {
+	host := b.dial(b.phone("807"), "900")
+	b.must(host.Answered(b.within(10 * time.Second)))
+	first := b.phone("808")
+	first.Behave(ring(200 * time.Millisecond))
+	b.idle("808")
+	c, in := b.talksFromOutside("02150000061", "0219902808", first)
+	w := watch()
+	b.must(in.Hold(b.ctx))
+	ask := b.dial(first, "900")
+	b.must(ask.Answered(b.within(10 * time.Second)))
+	b.must(ask.Heard(b.within(20*time.Second), 50))
+	b.must(in.ReferReplaces(b.ctx, ask))
+	b.eventually("the caller to be in the room", func() bool { return strings.Contains(b.cli("confbridge list 900"), b.lab.Tech+"/trunk") })
+	b.wait(3500 * time.Millisecond)
+	b.must(c.Hangup(b.ctx))
+	b.record("02150000061", "callType=incoming cdrState=bridged hangupSide=caller", lengths{"talkingTime": time.Second + w.lap()})
+	b.must(host.Hangup(b.ctx))
+}
+
+// sceneReferIntoQueue waits in a queue and gives his own place in it to the caller.
+func sceneReferIntoQueue(b *bench) {
+	first, agent := b.phone("809"), b.phone("810")
+	first.Behave(ring(200 * time.Millisecond))
+	agent.Behave(ring(4 * time.Second))
+	b.idle("809", "810")
+	c, in := b.talksFromOutside("02150000062", "0219902809", first)
+	b.must(in.Hold(b.ctx))
+	ask := b.dial(first, "650")
+	b.must(ask.Answered(b.within(10 * time.Second)))
+	at := b.rings(agent)
+	b.must(in.ReferReplaces(b.ctx, ask))
+	b.eventually("the caller to wait", func() bool { return b.waits("650", "02150000062") })
+	w := watch()
+	b.must(at.Answered(b.within(10 * time.Second)))
+	waited := w.lap()
+	b.must(at.Heard(b.within(5*time.Second), 50))
+	b.must(c.Hangup(b.ctx))
+	got := b.record("02150000062", "called=810 queueCode=650 agentCode=810 callType=incoming cdrState=bridged hangupSide=caller missCause=", lengths{"queueTime": waited})
+	b.shares(got["uuid"], "809", "810")
+	b.record("809", "queueCode=650 callType=internal missCause=", nil)
+	b.followed().queue("650", "abandoned=0 waiting=0")
 }
 
 // sceneCallWaiting: one phone with two calls, the first held while it talks in the second.

@@ -1,0 +1,158 @@
+package pbx
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dialbridge/dialbridge/ami/amitest"
+)
+
+// played is a picture that events are told to, a second apart.
+type played struct {
+	*state
+	at time.Time
+}
+
+func begun() *played {
+	rules := testRules()
+	return &played{newState(&rules), time.Unix(1795286400, 0)}
+}
+
+func (p *played) tell(event string, nameValue ...string) {
+	p.at = p.at.Add(time.Second)
+	p.apply(amitest.NewEvent(event, nameValue...), p.at)
+}
+
+func (p *played) channel(event, name, id, linked string, more ...string) {
+	p.tell(event, append([]string{"Channel", name, "Uniqueid", id, "Linkedid", linked, "ChannelState", "6"}, more...)...)
+}
+
+func (p *played) account(t *testing.T, id CallID) Account {
+	t.Helper()
+	for _, o := range p.out {
+		if e, is := o.Event.(CallClosed); is && e.Account.ID == id {
+			return e.Account
+		}
+	}
+	t.Fatalf("no account of call %s", id)
+	return Account{}
+}
+
+// asking begins what both tests begin with: 02155550001 talks to 801, who has put him on hold and calls somewhere else.
+func (p *played) asking() {
+	p.channel("Newchannel", "PJSIP/trunk-1", "1.0", "1.0", "Context", "from-trunk", "CallerIDNum", "02155550001")
+	p.channel("Newchannel", "PJSIP/801-2", "1.1", "1.0")
+	p.channel("BridgeEnter", "PJSIP/801-2", "1.1", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic", "CallerIDNum", "02155550001")
+	p.channel("Newchannel", "PJSIP/801-3", "1.2", "1.2")
+}
+
+func (p *played) transferred() {
+	p.tell("AttendedTransfer", "Result", "Success", "OrigTransfererUniqueid", "1.1", "SecondTransfererUniqueid", "1.2", "TransfereeUniqueid", "1.0", "DestType", "App")
+}
+
+func (p *played) goes(name, id, linked, bridge string) {
+	p.channel("BridgeLeave", name, id, linked, "BridgeUniqueid", bridge, "BridgeType", "basic")
+	p.channel("Hangup", name, id, linked, "Cause", "16")
+}
+
+// TestPlaceInAQueue: 801 waits in a queue and gives the caller his place. Asterisk does not tell that one came and the other went; the caller
+// waits, nobody was lost, and the agent who then answers is of the caller's call.
+func TestPlaceInAQueue(t *testing.T) {
+	p := begun()
+	p.asking()
+	p.channel("QueueCallerJoin", "PJSIP/801-3", "1.2", "1.2", "Queue", "630", "Position", "1", "CallerIDNum", "801")
+	p.channel("Newchannel", "PJSIP/803-4", "1.3", "1.2")
+	p.transferred()
+	p.channel("BridgeLeave", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic")
+	p.goes("PJSIP/801-2", "1.1", "1.0", "b1")
+	p.channel("Hangup", "PJSIP/801-3", "1.2", "1.2")
+	if waiting := p.queues["630"].callers; len(waiting) != 1 || waiting[0].ID != "1.0" {
+		t.Errorf("waiting: %+v", waiting)
+	}
+	p.channel("QueueCallerLeave", "PJSIP/trunk-1", "1.0", "1.0", "Queue", "630")
+	p.channel("AgentConnect", "PJSIP/trunk-1", "1.0", "1.0", "Queue", "630", "Interface", "PJSIP/803", "DestUniqueid", "1.3", "DestChannel", "PJSIP/803-4")
+	p.channel("BridgeEnter", "PJSIP/803-4", "1.3", "1.2", "BridgeUniqueid", "b2", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b2", "BridgeType", "basic")
+	if c := p.calls["1.0"]; len(p.calls) != 1 || len(c.channels) != 2 {
+		t.Errorf("while they talk: %d calls, %d channels", len(p.calls), len(c.channels))
+	}
+	p.channel("AgentComplete", "PJSIP/trunk-1", "1.0", "1.0", "Queue", "630", "Interface", "PJSIP/803", "DestUniqueid", "1.3", "DestChannel", "PJSIP/803-4", "Reason", "agent")
+	p.goes("PJSIP/803-4", "1.3", "1.0", "b2")
+	p.goes("PJSIP/trunk-1", "1.0", "1.0", "b2")
+	a := p.account(t, "1.0")
+	i := slices.IndexFunc(a.Spans, func(sp Span) bool { return sp.Kind == SpanQueue })
+	if a.Queue != "630" || i < 0 || a.Spans[i].Length() < 3*time.Second || Miss(a.Spans[i].Outcome) != queueConnected {
+		t.Errorf("the account: queue %q, %+v", a.Queue, a.Spans)
+	}
+	if n := p.counted(p.at)["630"]; n.answered != 1 || n.abandoned != 0 {
+		t.Errorf("the queue's day: %+v", n)
+	}
+	var told []string
+	for _, o := range p.out {
+		switch e := o.Event.(type) {
+		case CallerQueued:
+			told = append(told, "+"+e.Waiting.ID)
+		case CallerUnqueued:
+			told = append(told, "-"+e.Waiting.ID)
+		}
+	}
+	if want := []string{"+1.2", "-1.2", "+1.0", "-1.0"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
+// TestPlaceInAConference: 801 is in a conference and gives the caller his place; the caller talks there.
+func TestPlaceInAConference(t *testing.T) {
+	for name, late := range map[string]func(*played){
+		"nothing more is told": func(*played) {},
+		"what he leaves is told late": func(p *played) {
+			p.channel("BridgeLeave", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := begun()
+			p.channel("Newchannel", "PJSIP/802-0", "0.1", "0.1")
+			p.channel("BridgeEnter", "PJSIP/802-0", "0.1", "0.1", "BridgeUniqueid", "room", "BridgeType", "base")
+			p.asking()
+			p.channel("BridgeEnter", "PJSIP/801-3", "1.2", "1.2", "BridgeUniqueid", "room", "BridgeType", "base")
+			p.transferred()
+			late(p)
+			p.channel("Hangup", "PJSIP/801-3", "1.2", "1.2")
+			p.goes("PJSIP/801-2", "1.1", "1.0", "b1")
+			began := p.at
+			p.at = p.at.Add(time.Minute)
+			p.goes("PJSIP/trunk-1", "1.0", "1.0", "room")
+			a := p.account(t, "1.0")
+			if !slices.ContainsFunc(a.Spans, func(sp Span) bool {
+				return sp.Kind == SpanTalk && sp.Channel == "1.0" && sp.End.Sub(began) >= time.Minute
+			}) {
+				t.Errorf("spans: %+v", a.Spans)
+			}
+		})
+	}
+}
+
+// TestOlder compares Linkedids as Asterisk does.
+func TestOlder(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"1795286495.84", "1795286495.85", true},
+		{"1795286495.85", "1795286495.84", false},
+		{"1795286495.9", "1795286495.10", true},
+		{"1795286494.99", "1795286495.1", true},
+		{"box-one-1795286495.1", "box-one-1795286495.2", true},
+		{"1795286495.c393c81f08328dc", "1795286495.1", true},
+		{"1795286495.1", "1795286495.c393c81f08328dc", false},
+		{"1795286495.1", "1795286495.1", false},
+		{"", "1795286495.1", true},
+		{"nonsense", "1795286495.1", true},
+	} {
+		if got := older(c.a, c.b); got != c.want {
+			t.Errorf("%s older than %s: %v", c.a, c.b, got)
+		}
+	}
+}
