@@ -52,12 +52,19 @@ func (st *storedCall) level(at reading) {
 	st.eachTime(func(t *time.Time) { *t = st.Clock.Wall.Add(-at.Wall.Sub(*t)) })
 }
 
+// smallStep is the least difference of the clocks that is a step: they cannot be read in the same instant, and without one a time is to be
+// what it was.
+const smallStep = 50 * time.Millisecond
+
 // wind gives all times of a call their place on the clocks of this process.
 func (st *storedCall) wind(at reading) {
 	if st.Clock.Wall.IsZero() {
 		return // written by a version that knew one clock
 	}
 	gone := at.elapsed(st.Clock)
+	if plain := at.Wall.Round(0).Sub(st.Clock.Wall); (plain - gone).Abs() < smallStep {
+		gone = plain
+	}
 	st.eachTime(func(t *time.Time) { *t = at.Wall.Add(-gone - st.Clock.Wall.Sub(*t)) })
 }
 

@@ -28,6 +28,7 @@ func TestClockSteps(t *testing.T) {
 		want time.Duration // since the call began
 	}{
 		{"no step", 0, 30 * time.Second, "a", 150 * time.Second},
+		{"the clocks read a moment apart", 700 * time.Microsecond, 30 * time.Second, "a", 150*time.Second + 700*time.Microsecond}, // began when it began
 		{"an hour forward", time.Hour, 30 * time.Second, "a", 150 * time.Second},
 		{"a day back", -24 * time.Hour, 30 * time.Second, "a", 150 * time.Second},
 		{"another boot, a day back", -24 * time.Hour, 30 * time.Second, "b", 2 * time.Minute},

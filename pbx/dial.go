@@ -137,8 +137,12 @@ func (s *state) pickup(m ami.Message) {
 	taken := s.spanOf(SpanPickup, ch)
 	taken.Place, _ = s.party(target)
 	s.moveChannel(ch, target.Linked)
+	ch.Called, ch.Dialled = target.Called, target.Dialled
 	if target == target.call.first { // the one that was ordered to call
 		target.call.first = ch
+	}
+	if target.Bridge != "" { // it was answered in the same moment
+		s.succeed(target, ch)
 	}
 	s.moment(target.call, taken)
 }

@@ -84,3 +84,30 @@ func TestPickupOfAnOrder(t *testing.T) {
 		t.Errorf("calls ended: %v, left: %d, names left: %d", ended, len(st.calls), len(st.linked))
 	}
 }
+
+// TestPickupOfWhoHasAnswered plays what Asterisk tells when 802 answers in the moment in which 803 takes the call: nothing tells that 803 is in the bridge and
+// 802 is not. Who has taken a call was called by who began it, also while he asks somebody else.
+func TestPickupOfWhoHasAnswered(t *testing.T) {
+	p := begun()
+	p.channel("Newchannel", "PJSIP/801-0", "1.0", "1.0", "Exten", "802")
+	p.channel("Newchannel", "PJSIP/802-1", "1.1", "1.0")
+	p.channel("DialBegin", "PJSIP/801-0", "1.0", "1.0", "DestChannel", "PJSIP/802-1", "DestUniqueid", "1.1", "DestLinkedid", "1.0")
+	p.channel("Newchannel", "PJSIP/803-2", "1.2", "1.2", "Exten", "*8")
+	p.channel("BridgeEnter", "PJSIP/802-1", "1.1", "1.0", "BridgeUniqueid", "b", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/801-0", "1.0", "1.0", "BridgeUniqueid", "b", "BridgeType", "basic")
+	p.channel("Pickup", "PJSIP/803-2", "1.2", "1.2", "TargetChannel", "PJSIP/802-1", "TargetUniqueid", "1.1", "TargetLinkedid", "1.0", "ConnectedLineNum", "801")
+	p.channel("Hangup", "PJSIP/802-1", "1.1", "1.0")
+	taker := p.channels["1.2"]
+	if other := p.heard(taker); other == nil || other.ID != "1.0" {
+		t.Errorf("803 hears %+v", other)
+	}
+	for _, what := range []string{"while he talks", "while he asks 804"} {
+		if call := p.callOf(&agent{Agent: Agent{Exten: "803"}}); call.Outbound || call.Number != "801" {
+			t.Errorf("%s: %+v", what, call)
+		}
+		p.channel("BridgeLeave", "PJSIP/803-2", "1.2", "1.0", "BridgeUniqueid", "b", "BridgeType", "basic", "ConnectedLineNum", "801")
+		p.channel("Newchannel", "PJSIP/804-3", "1.3", "1.0")
+		p.channel("BridgeEnter", "PJSIP/803-2", "1.2", "1.0", "BridgeUniqueid", "b2", "BridgeType", "basic", "ConnectedLineNum", "801")
+		p.channel("BridgeEnter", "PJSIP/804-3", "1.3", "1.0", "BridgeUniqueid", "b2", "BridgeType", "basic")
+	}
+}
