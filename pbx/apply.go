@@ -228,8 +228,7 @@ func (s *state) bridgeLeave(m ami.Message) {
 
 func (s *state) hold(m ami.Message, on bool) {
 	if ch := s.touch(m); ch != nil {
-		ch.Parted = on && ch.Aside != ""
-		s.setHold(ch, on, ch.Held)
+		s.press(ch, on, ch.Bridge)
 	}
 }
 

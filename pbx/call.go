@@ -44,6 +44,7 @@ type Channel struct {
 	Created   time.Time `json:"created"`
 	Answered  time.Time `json:"answered,omitzero"` // when it was first Up; zero before
 	Holding   bool      `json:"holding,omitempty"` // this leg pressed hold
+	Pressed   string    `json:"pressed,omitempty"` // bridge in which it was then
 	Held      string    `json:"held,omitempty"`    // Uniqueid of what plays music to its peer: it was put on hold from outside
 
 	FirstContext string `json:"first_context,omitempty"` // where the dialplan began

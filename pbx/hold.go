@@ -247,12 +247,15 @@ func (s *state) pair(ch *channel) bool {
 		if !other.Local() {
 			parties++
 		}
-		if other.App == "ConfBridge" || other.App == "MeetMe" {
+		if other.conferring() {
 			return false
 		}
 	}
 	return parties == 2
 }
+
+// conferring reports whether the channel is a member of a conference.
+func (c *Channel) conferring() bool { return c.App == "ConfBridge" || c.App == "MeetMe" }
 
 // addDialplan fills holdContext, which a reload of the dialplan has emptied.
 func (s *Switch) addDialplan(ctx context.Context, steps [][4]string) error {

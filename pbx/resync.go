@@ -27,8 +27,9 @@ type snapshot struct {
 	devices   []ami.Message
 	queues    []ami.Message
 	channels  []ami.Message
-	rooms     []ami.Message   // who is in conferences of ours
-	holding   map[string]bool // bridges whose channels do not hear each other, by id
+	rooms     []ami.Message     // who is in conferences of ours
+	holding   map[string]bool   // bridges whose channels do not hear each other, by id
+	plights   map[string]plight // by Uniqueid
 	cdrs      cdrSource
 	records   []CDR    // from Asterisk's own file
 	place     position // up to which they were read
@@ -44,7 +45,7 @@ type snapshot struct {
 func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}, down: map[string]bool{}}
 	steps := []func(context.Context, *ami.Client) error{
-		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askChannels,
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askPlights, s.askChannels,
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {
@@ -166,16 +167,20 @@ func (s *snapshot) askQueues(ctx context.Context, c *ami.Client) error {
 
 // askBridges learns which bridges only hold their channels. Without an answer none does.
 func (s *snapshot) askBridges(ctx context.Context, c *ami.Client) error {
-	list, err := c.List(ctx, ami.NewAction("BridgeList"))
-	var refused *ami.ResponseError
-	if err != nil && !errors.As(err, &refused) {
-		return err
-	}
+	list, err := unlessRefused(c.List(ctx, ami.NewAction("BridgeList")))
 	s.holding = map[string]bool{}
 	for _, m := range list {
 		s.holding[m.Get("BridgeUniqueid")] = m.Get("BridgeTechnology") == holdingBridge
 	}
-	return nil
+	return err
+}
+
+// unlessRefused turns an answer "no" into an empty list and lets the loss of the link through.
+func unlessRefused(list []ami.Message, err error) ([]ami.Message, error) {
+	if refused := (*ami.ResponseError)(nil); errors.As(err, &refused) {
+		return nil, nil
+	}
+	return list, err
 }
 
 func (s *snapshot) askChannels(ctx context.Context, c *ami.Client) error {
@@ -202,7 +207,7 @@ func (s *state) reconcile(snap *snapshot, f fates, at time.Time) {
 		if snap.unread != "" && gap.since.Before(at) {
 			s.emit(RecordsMissed{Since: gap.since, Reason: snap.unread})
 		}
-		s.reconcileChannels(snap.channels, snap.holding, f, gap)
+		s.reconcileChannels(snap, f, gap)
 		s.reconcileWaiting(snap.queues, snap.hasQueues, f)
 	}
 	s.reconcileRooms(snap, f)
@@ -256,7 +261,8 @@ func (s *state) reconcileExtensions(snap *snapshot) {
 	}
 }
 
-func (s *state) reconcileChannels(list []ami.Message, holding map[string]bool, f fates, gap *gap) {
+func (s *state) reconcileChannels(snap *snapshot, f fates, gap *gap) {
+	list := snap.channels
 	live := make(map[string]bool, len(list))
 	for _, m := range list {
 		live[m.Get("Uniqueid")] = true
@@ -271,13 +277,14 @@ func (s *state) reconcileChannels(list []ami.Message, holding map[string]bool, f
 	slices.SortStableFunc(list, func(a, b ami.Message) int { return cmp.Compare(naming(a), naming(b)) })
 	for _, m := range list {
 		if id := m.Get("Uniqueid"); !isPseudo(m.Get("Channel")) && (s.channels[id] != nil || !f.born[id]) {
-			s.reconcileChannel(m, holding)
+			s.reconcileChannel(m, snap.holding)
 		}
 	}
 	for ch, at := range dead {
 		s.dropChannel(ch, ChannelEnded{}, true, at)
 	}
 	s.reconcileHolds(list)
+	s.reconcilePressed(snap.plights)
 	for _, c := range s.calls { // stored at the moment when its last channel had gone
 		if len(c.channels) == 0 {
 			s.endCall(c, CallEnded{Synthetic: true}, s.seen)

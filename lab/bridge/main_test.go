@@ -58,6 +58,12 @@ type bench struct {
 
 func setUp(t *testing.T, version string, lo lab.Options, o bridge.Options) *bench {
 	t.Helper()
+	return setUpAt(t, version, lo, o, func(l *lab.Lab) string { return l.AMIAddress })
+}
+
+// setUpAt is setUp with a daemon that goes to another address for Asterisk's manager.
+func setUpAt(t *testing.T, version string, lo lab.Options, o bridge.Options, address func(*lab.Lab) string) *bench {
+	t.Helper()
 	b := &bench{T: t, ctx: t.Context(), lab: lab.ForTest(t, version, lo)}
 	rec, err := bridge.NewReceiver(b.ctx, b.lab.IP)
 	if err != nil {
@@ -68,11 +74,17 @@ func setUp(t *testing.T, version string, lo lab.Options, o bridge.Options) *benc
 			t.Error(err)
 		}
 	})
-	o.Binary, o.Dir, o.Receiver = binary, t.TempDir(), rec
+	if o.Binary == "" {
+		o.Binary = binary
+	}
+	o.Dir, o.Receiver = t.TempDir(), rec
 	b.rec, b.opts = rec, o
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
-	if b.d, err = bridge.Start(ctx, b.lab, o); err != nil {
+	direct := b.lab.AMIAddress
+	b.lab.AMIAddress = address(b.lab)
+	b.d, err = bridge.Start(ctx, b.lab, o)
+	if b.lab.AMIAddress = direct; err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -13,23 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/dialbridge/dialbridge/lab"
 	"github.com/dialbridge/dialbridge/lab/bridge"
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
 
 // soakCalls is how many calls TestSoak makes on each version: `make soak` makes 2000.
 var soakCalls = flag.Int("soak", 150, "calls of TestSoak")
-
-// cut closes all connections: the daemon must log in again.
-func (p *tap) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		_ = c.Close()
-	}
-	p.conns = nil
-}
 
 // soak is a company that makes calls of all kinds at once.
 type soak struct {
@@ -68,24 +57,11 @@ func TestSoak(t *testing.T) {
 
 func newSoak(t *testing.T, version string) *soak {
 	t.Helper()
-	b := &bench{T: t, ctx: t.Context(), lab: lab.ForTest(t, version, lab.Options{})}
-	tp := newTap(t, b.lab.IP, b.lab.AMIAddress)
-	direct := b.lab.AMIAddress
-	b.lab.AMIAddress = tp.listener.Addr().String()
-	rec, err := bridge.NewReceiver(b.ctx, b.lab.IP)
-	b.must(err)
-	t.Cleanup(func() { _ = rec.Close() })
 	bin, err := plain()
-	b.must(err)
-	b.rec, b.opts = rec, bridge.Options{Binary: bin, Dir: t.TempDir(), Receiver: rec, Extra: "[ami]\nping = 1s\ndead_after = 3s\n[ivr]\nivr-scenes = 610, working time\n"}
-	b.d, err = bridge.Start(b.within(startTime), b.lab, b.opts)
-	b.must(err)
-	b.lab.AMIAddress = direct
-	t.Cleanup(func() {
-		if err := b.d.Stop(); err != nil {
-			t.Errorf("the daemon ended with: %v", err)
-		}
-	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, tp := severable(t, version, bridge.Options{Binary: bin, Extra: "[ami]\nping = 1s\ndead_after = 3s\n[ivr]\nivr-scenes = 610, working time\n"})
 	b.out = b.trunk()
 	furnish(b)
 	return &soak{bench: b, tap: tp, made: map[string]int{}, left: *soakCalls}

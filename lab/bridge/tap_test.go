@@ -26,6 +26,7 @@ type tap struct {
 	sent  bytes.Buffer
 	conns []net.Conn
 	deaf  *atomic.Bool // set for the connections of today: nothing comes through, and nothing ends
+	apart bool         // nobody is let through
 }
 
 func newTap(t *testing.T, ip, target string) *tap {
@@ -39,11 +40,7 @@ func newTap(t *testing.T, ip, target string) *tap {
 	p.done.Go(p.accept)
 	t.Cleanup(func() {
 		_ = l.Close() // what it reports is that it is closed
-		p.mu.Lock()
-		for _, c := range p.conns {
-			_ = c.Close()
-		}
-		p.mu.Unlock()
+		p.cut()
 		p.done.Wait()
 	})
 	return p
@@ -62,6 +59,11 @@ func (p *tap) accept() {
 			continue
 		}
 		p.mu.Lock()
+		if p.apart {
+			_, _ = daemon.Close(), asterisk.Close()
+			p.mu.Unlock()
+			continue
+		}
 		p.conns = append(p.conns, daemon, asterisk)
 		if p.deaf == nil {
 			p.deaf = new(atomic.Bool)
@@ -99,6 +101,30 @@ func (p *tap) goDeaf() {
 		p.deaf.Store(true)
 	}
 	p.deaf = nil
+}
+
+// cut closes all connections: the daemon must log in again.
+func (p *tap) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+}
+
+// part closes all connections and lets nobody through until join.
+func (p *tap) part() {
+	p.mu.Lock()
+	p.apart = true
+	p.mu.Unlock()
+	p.cut()
+}
+
+func (p *tap) join() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apart = false
 }
 
 // Write implements io.Writer: it keeps what the daemon sends.
@@ -150,6 +176,16 @@ func tapped(t *testing.T, o bridge.Options) (*bench, *tap) {
 			log := b.d.Log()
 			t.Logf("the end of the daemon's log:\n%s", log[max(0, len(log)-20_000):])
 		}
+	})
+	return b, p
+}
+
+// severable is setUp with a tap.
+func severable(t *testing.T, version string, o bridge.Options) (b *bench, p *tap) {
+	t.Helper()
+	b = setUpAt(t, version, lab.Options{}, o, func(l *lab.Lab) string {
+		p = newTap(t, l.IP, l.AMIAddress)
+		return p.listener.Addr().String()
 	})
 	return b, p
 }
