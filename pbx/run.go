@@ -77,6 +77,7 @@ func (s *Switch) Run(ctx context.Context) error {
 				if r.synced {
 					r.records.look(now)
 					st.tickInvited(now)
+					st.tickLeaving(now)
 				}
 				r.keepRooms(now)
 				r.remind(now)

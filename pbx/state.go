@@ -123,6 +123,7 @@ type state struct {
 	uprooted map[string]bool      // devices that were removed by command and that Asterisk has not listed since
 	signing  map[Exten]int        // who is being signed in, by so many requests
 	restless map[Exten]bool       // agents who may do something else now
+	leaving  map[string]time.Time // channels that may yet leave their peers for an attended transfer, by Uniqueid, and until when
 	claimed  map[string]bool      // who waits in a queue and is being taken out of it, by Uniqueid
 	tallies  map[QueueName]*tally // of the calls that have ended since tallied
 	tallied  time.Time            // when the day began
@@ -184,6 +185,7 @@ func newState(rules *Rules) *state {
 		restless: map[Exten]bool{},
 		uprooted: map[string]bool{},
 		signing:  map[Exten]int{},
+		leaving:  map[string]time.Time{},
 		claimed:  map[string]bool{},
 		devices:  map[string]ExtenState{},
 		ended:    map[string]*finished{},

@@ -108,6 +108,9 @@ func (s *state) restore(body []byte) error {
 		if ch.Bridge != "" {
 			s.bridges[ch.Bridge] = append(s.bridges[ch.Bridge], ch)
 		}
+		if ch.Aside != "" && !ch.Consulting { // who has sent it there is no more
+			s.leaving[ch.ID] = time.Now().Add(leavePatience)
+		}
 		if n := s.rules.extenOf(ch.Device()); ch.OnHold() && n != "" {
 			s.exten(n).holding++
 		}

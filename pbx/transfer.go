@@ -178,8 +178,9 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 		return fmt.Errorf("%w: %s consults already, or is on hold", ErrState, n)
 	}
 	if _, err := s.client.Do(ctx, ami.NewAction("Atxfer", "Channel", g.own.Name, "Context", rules.Context, "Exten", to)); err != nil {
-		_ = s.takeBack(g.own.ID) // the error tells more
-		return translate(err)
+		err = translate(err)
+		_ = s.takeBack(g.own.ID, !errors.Is(err, ErrUnknown)) // the error tells more
+		return err
 	}
 	s.awaitFor(ctx, consultPatience+time.Duration(len(to))*digitPatience, func(st *state) bool {
 		ch := st.channels[g.own.ID]
@@ -189,7 +190,7 @@ func (s *Switch) Consult(ctx context.Context, n Exten, to string) error {
 		ch := st.channels[g.own.ID]
 		return ch == nil || !ch.Consulting || st.rings(st.peerOf(ch))
 	})
-	if err := s.takeBack(g.own.ID); err != nil {
+	if err := s.takeBack(g.own.ID, ctx.Err() == nil); err != nil {
 		return fmt.Errorf("%w: %s to %s", err, n, to)
 	}
 	return nil
@@ -215,12 +216,14 @@ func (s *Switch) putAside(g grip) bool {
 		return false
 	}
 	ch.Aside, ch.call.dirty = ch.Bridge, true
+	poke(s.acks) // to be stored: what is ordered now may begin when this process is no more
 	return true
 }
 
 // takeBack forgets what putAside noted, unless the channel has really left: then there is no error. ErrUnreached is one
-// that has left and come back, ErrState one that never left or has ended.
-func (s *Switch) takeBack(id string) error {
+// that has left and come back, ErrState one that never left or has ended. Where nobody has looked for long enough, or could not,
+// it may leave yet: that is ErrUnknown, and tickLeaving forgets it.
+func (s *Switch) takeBack(id string, looked bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.state.channels[id]
@@ -231,9 +234,36 @@ func (s *Switch) takeBack(id string) error {
 		return nil
 	case ch.Aside == "":
 		return ErrUnreached
+	case !looked || !s.synced:
+		s.state.leaving[id] = time.Now().Add(leavePatience)
+		return ErrUnknown
 	}
-	ch.Aside = ""
+	s.state.stays(ch)
 	return ErrState
+}
+
+// leavePatience is how long a channel is still taken for one that is about to leave its peer when nobody waits for that any more: longer
+// than the longest number takes.
+const leavePatience = consultPatience + 32*digitPatience
+
+// stays notes that a channel does not leave its peer.
+func (s *state) stays(ch *channel) {
+	ch.Aside, ch.call.dirty = "", true
+	delete(s.leaving, ch.ID)
+	s.unrest(ch.line)
+}
+
+// tickLeaving forgets those who were about to leave their peers and have not. It is for a picture that is complete: before, one may have left unseen.
+func (s *state) tickLeaving(now time.Time) {
+	for id, until := range s.leaving {
+		ch := s.channels[id]
+		switch {
+		case ch == nil || ch.Consulting || ch.Aside == "":
+			delete(s.leaving, id)
+		case now.After(until):
+			s.stays(ch)
+		}
+	}
 }
 
 // consult follows a channel that consults: it enters another bridge, and comes back when that fails or is cancelled.
@@ -331,7 +361,7 @@ func (s *state) attendedTransfer(m ami.Message) {
 	for name, value := range m.All() {
 		if strings.HasSuffix(name, "TransfererUniqueid") {
 			if ch := s.channels[value]; ch != nil {
-				ch.Aside, ch.Question, ch.Consulting = "", "", false
+				ch.Aside, ch.Question, ch.Consulting, ch.call.dirty = "", "", false, true
 			}
 		}
 	}

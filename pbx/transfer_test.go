@@ -2,9 +2,11 @@ package pbx
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/dialbridge/dialbridge/ami"
 	"github.com/dialbridge/dialbridge/ami/amitest"
@@ -191,5 +193,65 @@ func TestConsultationWithoutACaller(t *testing.T) {
 				t.Errorf("%d Hangups reached asterisk", n)
 			}
 		})
+	}
+}
+
+// TestConsultationWhoseAnswerIsLost: Asterisk has taken the order, and the link is lost before it says so. Whether the consultation has begun is
+// seen afterwards, and the call is not taken for one that is about to be left for ever.
+func TestConsultationWhoseAnswerIsLost(t *testing.T) {
+	for name, begins := range map[string]bool{"begins": true, "never begins": false} {
+		t.Run(name, func(t *testing.T) {
+			r, f := consultRig(t)
+			f.Handle("Atxfer", func(*amitest.Session, ami.Action) {
+				if begins {
+					f.seats(chair{"PJSIP/801-00000001", "1.1", "b1", "Dial", "1"}, chair{"PJSIP/802-00000002", "1.2", "b3", "AppDial", "0"},
+						chair{"Local/801@from-internal-1;1", "1.9", "b3", "", "0"})
+				}
+				f.Drop()
+			})
+			if err := r.sw.Consult(t.Context(), "802", "801"); !errors.Is(err, ErrUnknown) {
+				t.Errorf("Consult = %v", err)
+			}
+			f.WaitLogins(2)
+			r.complete()
+			r.await(func(st *state) bool { return st.channels["1.2"].Consulting == begins })
+			if err := r.sw.Hold(t.Context(), "802"); !errors.Is(err, ErrState) {
+				t.Errorf("Hold = %v", err)
+			}
+			r.sw.mu.Lock()
+			defer r.sw.mu.Unlock()
+			r.sw.state.tickLeaving(time.Now().Add(leavePatience + time.Second))
+			if ch := r.sw.state.channels["1.2"]; ch.Consulting != begins || (ch.Aside != "") != begins {
+				t.Errorf("afterwards it is %v %q", ch.Consulting, ch.Aside)
+			}
+		})
+	}
+}
+
+// TestConsultationOrderedByAnother: a daemon that was killed between its order and the effect has left a call that is about to be left.
+func TestConsultationOrderedByAnother(t *testing.T) {
+	r, _ := consultRig(t)
+	r.sw.mu.RLock()
+	st := r.sw.state.calls["1.1"].stored()
+	r.sw.mu.RUnlock()
+	for i := range st.Channels {
+		st.Channels[i].Aside = st.Channels[i].Bridge
+	}
+	st.level(now())
+	body, err := json.Marshal(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := testRules()
+	next := newState(&rules)
+	if err := next.restore(body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.beginHold("1.2"); !errors.Is(err, ErrState) {
+		t.Errorf("a hold while it may begin: %v", err)
+	}
+	next.tickLeaving(time.Now().Add(leavePatience + time.Second))
+	if _, err := next.beginHold("1.2"); err != nil {
+		t.Errorf("a hold when it has not begun: %v", err)
 	}
 }

@@ -1,10 +1,19 @@
 package bridge_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
+	"github.com/dialbridge/dialbridge/ami"
+	"github.com/dialbridge/dialbridge/lab"
 	"github.com/dialbridge/dialbridge/lab/bridge"
 	"github.com/dialbridge/dialbridge/lab/phone"
 )
@@ -100,4 +109,96 @@ func TestHoldByThePhoneUnseen(t *testing.T) {
 		b.must(customer.Hangup(b.ctx))
 		b.gone(at803)
 	})
+}
+
+// TestConsultationOrderedUnseen: a consultation begins seconds after it was ordered, when Asterisk knows that no more digits come. The daemon is
+// away by then, and its order may come to nothing as well.
+func TestConsultationOrderedUnseen(t *testing.T) {
+	forAbsences(t, bridge.Options{}, func(b *absent) {
+		const talk = "busy answer inbound 02150000043 answered"
+		agent := b.phone("805")
+		agent.Behave(phone.Behaviour{Manual: true})
+		b.out = b.trunk()
+		b.idle("805")
+		s, m := b.sits(b.watches("805", "logout")), b.manager()
+		ordered := func() {
+			b.Helper()
+			before := strings.Count(strings.Join(b.tap.actions(), "\n"), "Action: Atxfer")
+			text, err := json.Marshal(map[string]any{"cmd": "consult", "args": map[string]string{"dest": "02155551111"}, "uuid": "1"})
+			b.must(err)
+			b.must(s.conn.Write(b.ctx, websocket.MessageText, text))
+			b.eventually("the order", func() bool { return strings.Count(strings.Join(b.tap.actions(), "\n"), "Action: Atxfer") > before })
+			b.eventually("the order to be stored", func() bool { return b.stores(`"aside":"` + b.bridgeOf(m, "805")) })
+		}
+		again := func(now string) {
+			b.Helper()
+			s.cut()
+			s = b.connect("805", lab.Secret("805"))
+			s.does("subscribe", "key", "ola.agent.805")
+			s.until(now, func() bool { return len(s.events) > 0 && s.words()[len(s.events)-1] == now })
+		}
+		b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
+		own, customer := b.answeredBy(s, agent, "02150000043")
+		ordered()
+		var asked *phone.Call
+		b.misses(func() { asked = b.incoming(b.out) })
+		again(talk + " consult 02155551111")
+		s.does("unconsult")
+		b.over(asked)
+		b.hearsOf("the customer after the question", customer, agentTone)
+		s.does("hold")
+		s.does("unhold")
+		b.must(customer.Hangup(b.ctx))
+		b.over(own)
+		if !b.dies { // with the daemon alive it takes no less
+			return
+		}
+		b.cli("dialplan add extension 02188880032,1,Queue(631) into from-trunk") // whose agents cannot transfer
+		customer = b.fromOutside("02150000043", "02188880032")
+		own = b.rings(agent)
+		b.must(own.Answer(b.ctx))
+		again(talk)
+		ordered()
+		b.misses(func() {})
+		again(talk)
+		b.eventuallyWithin(time.Minute, "a hold", func() bool { return s.command("hold").Code == http.StatusOK })
+		b.must(customer.Hangup(b.ctx))
+		b.over(own)
+	})
+}
+
+// sits signs an agent in who may take calls.
+func (b *bench) sits(s *socket) *socket {
+	b.Helper()
+	s.does("subscribe", "key", "ola.caller."+s.name)
+	s.does("login", "queue", "631", "type", "onhook")
+	s.does("go_ready")
+	s.told("login", "ready")
+	return s
+}
+
+// bridgeOf is the bridge in which the phone of an extension is.
+func (b *bench) bridgeOf(m *ami.Client, exten string) string {
+	b.Helper()
+	list, err := m.List(b.ctx, ami.NewAction("CoreShowChannels"))
+	b.must(err)
+	for _, ch := range list {
+		if strings.HasPrefix(ch.Get("Channel"), b.lab.Tech+"/"+exten+"-") {
+			return ch.Get("BridgeId")
+		}
+	}
+	return ""
+}
+
+// stores reports whether the database holds a text, were the daemon killed now.
+func (b *bench) stores(text string) bool {
+	b.Helper()
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(filepath.Join(b.opts.Dir, "dialbridge.db"+suffix))
+		b.must(err)
+		if bytes.Contains(content, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }

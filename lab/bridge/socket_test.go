@@ -358,12 +358,7 @@ func (b *olaBench) seated() (s *socket, agent, other *phone.Phone) {
 	agent.Behave(phone.Behaviour{Manual: true})
 	b.idle("805", "801")
 	b.cli("dialplan add extension 02188880031,1,Queue(631,t) into from-trunk")
-	s = b.watches("805", "logout")
-	s.does("subscribe", "key", "ola.caller.805")
-	s.does("login", "queue", "631", "type", "onhook")
-	s.does("go_ready")
-	s.told("login", "ready")
-	return s, agent, other
+	return b.sits(b.watches("805", "logout")), agent, other
 }
 
 // TestCommandsOfSockets does by socket what can be done to a call, and listens at the phones.

@@ -64,7 +64,7 @@ func (p *tap) accept() {
 			p.mu.Unlock()
 			continue
 		}
-		p.conns = append(p.conns, daemon, asterisk)
+		p.conns = append(p.conns, daemon) // what it has sent goes on to Asterisk before that one is closed too
 		if p.deaf == nil {
 			p.deaf = new(atomic.Bool)
 		}
@@ -103,7 +103,7 @@ func (p *tap) goDeaf() {
 	p.deaf = nil
 }
 
-// cut closes all connections: the daemon must log in again.
+// cut closes all connections of the daemon, which must log in again.
 func (p *tap) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -145,7 +145,12 @@ func TestRegistrations(t *testing.T) {
 
 func (b *bench) eventually(what string, ok func() bool) {
 	b.Helper()
-	ctx := b.within(10 * time.Second)
+	b.eventuallyWithin(10*time.Second, what, ok)
+}
+
+func (b *bench) eventuallyWithin(patience time.Duration, what string, ok func() bool) {
+	b.Helper()
+	ctx := b.within(patience)
 	for !ok() {
 		select {
 		case <-time.After(50 * time.Millisecond):
