@@ -1,6 +1,7 @@
 package ola
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -56,6 +57,7 @@ type Sockets struct {
 
 	mu       sync.Mutex // guards all below
 	agents   map[pbx.Exten]*pbx.Agent
+	others   map[pbx.Exten]*pbx.Agent // who was never in a queue, and of whom anything was told
 	callers  map[pbx.QueueName][]pbx.Waiting
 	sessions map[*session]bool
 	strange  []*session               // on which nobody has logged in, the oldest first
@@ -77,9 +79,9 @@ func newSockets(sw *pbx.Switch, rules func() *Rules, log *slog.Logger) *Sockets 
 func (s *Sockets) subscribe() {
 	var picture pbx.Picture
 	s.sub, picture = s.sw.Subscribe(pbx.SubscribeOptions{Limit: streamLimit})
-	s.agents, s.callers = map[pbx.Exten]*pbx.Agent{}, map[pbx.QueueName][]pbx.Waiting{}
+	s.agents, s.others, s.callers = map[pbx.Exten]*pbx.Agent{}, map[pbx.Exten]*pbx.Agent{}, map[pbx.QueueName][]pbx.Waiting{}
 	for _, x := range picture.Agents {
-		s.agents[x.Exten] = &x
+		s.note(&x)
 	}
 	for _, q := range picture.Queues {
 		s.callers[q.Name] = q.Callers
@@ -189,8 +191,23 @@ func (s *Sockets) take(x *pbx.Agent, at time.Time) (before []pbx.QueueName) {
 			s.tellWaiting("out", x.Exten, q, at)
 		}
 	}
-	s.agents[x.Exten] = x
+	s.note(x)
 	return before
+}
+
+// note keeps what an agent does. Those who were never in a queue are no agents to others.
+func (s *Sockets) note(x *pbx.Agent) {
+	if !x.Enlisted() {
+		s.others[x.Exten] = x
+		return
+	}
+	delete(s.others, x.Exten)
+	s.agents[x.Exten] = x
+}
+
+// seen is what an agent does, as the sockets have been told.
+func (s *Sockets) seen(n pbx.Exten) *pbx.Agent {
+	return cmp.Or(s.agents[n], s.others[n], &pbx.Agent{Exten: n, State: pbx.AgentLogout})
 }
 
 // tellWaiting tells who watches one agent's callers of all who wait in a queue, but for those who see that queue by another agent.
@@ -219,7 +236,11 @@ func (s *Sockets) sees(c *session, q pbx.QueueName) bool {
 func (s *Sockets) tellAgent(before []pbx.QueueName, x *pbx.Agent, at time.Time) {
 	var text []byte
 	was := &pbx.Agent{Exten: x.Exten, Queues: before}
-	for _, c := range slices.Concat(s.byExten[x.Exten], s.wide) {
+	watching := s.byExten[x.Exten]
+	if x.Enlisted() {
+		watching = slices.Concat(watching, s.wide)
+	}
+	for _, c := range watching {
 		if !slices.ContainsFunc(c.keys, func(k routeKey) bool { return k.ofAgent(x) || k.ofAgent(was) }) {
 			continue
 		}
@@ -269,7 +290,7 @@ func (s *Sockets) tellCaller(action string, q pbx.QueueName, w pbx.Waiting, at t
 func (s *Sockets) snapshot(c *session, k routeKey) {
 	now := time.Now()
 	if n := k.exten(); n != "" && s.agents[n] == nil {
-		if x := (&pbx.Agent{Exten: n, State: pbx.AgentLogout}); k.ofAgent(x) {
+		if x := s.seen(n); k.ofAgent(x) {
 			c.send(s.renderAgent(x, now))
 		}
 		return
@@ -368,23 +389,14 @@ func (s *Sockets) forget(c *session, k routeKey) bool {
 func (s *Sockets) tellState(c *session, n pbx.Exten) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.when(func() {
-		x := s.agents[n]
-		if x == nil {
-			x = &pbx.Agent{Exten: n, State: pbx.AgentLogout}
-		}
-		c.send(s.renderAgent(x, time.Now()))
-	})
+	s.when(func() { c.send(s.renderAgent(s.seen(n), time.Now())) })
 }
 
 // agent is what an agent does, as the sockets have been told.
 func (s *Sockets) agent(n pbx.Exten) pbx.Agent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.agents[n]; x != nil {
-		return *x
-	}
-	return pbx.Agent{Exten: n, State: pbx.AgentLogout}
+	return *s.seen(n)
 }
 
 // waits reports whether a caller waits in one of some queues.

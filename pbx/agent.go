@@ -41,6 +41,9 @@ type Agent struct {
 	Call     AgentCall
 }
 
+// Enlisted reports whether he is a member of a queue, or was one. Of another one it is told whether his phone is there, and no more.
+func (a *Agent) Enlisted() bool { return !a.Changed.IsZero() }
+
 // agent is the live record behind an Agent.
 type agent struct {
 	Agent
@@ -69,9 +72,9 @@ func (s *state) post(n Exten) {
 	s.restless[n] = true
 }
 
-// unrest notes that an agent may do something else now.
+// unrest notes that an agent may do something else now, or that a phone may have come or gone.
 func (s *state) unrest(n Exten) {
-	if n != "" && s.agents[n] != nil {
+	if n != "" && (s.agents[n] != nil || s.extens[n] != nil) {
 		s.restless[n] = true
 	}
 }
@@ -103,6 +106,9 @@ func (s *state) recount(known bool) {
 	for _, ch := range s.channels {
 		s.addLine(ch)
 	}
+	for n := range s.extens {
+		s.unrest(n)
+	}
 	for n := range s.agents {
 		s.post(n)
 	}
@@ -124,10 +130,20 @@ func (s *state) judgeAgents() {
 		if s.signing[n] > 0 {
 			continue // until he has joined or left all his queues
 		}
-		if a := s.agents[n]; a != nil {
+		if a, x := s.agents[n], s.extens[n]; a != nil {
 			s.judge(a)
+		} else if x != nil {
+			s.judgePhone(x)
 		}
 		delete(s.restless, n)
+	}
+}
+
+// judgePhone tells that the phone of one who was never in a queue came or went: he may look at the toolbar all the same.
+func (s *state) judgePhone(x *extension) {
+	if away := s.away(x.number); away != x.away {
+		x.away = away
+		s.emit(AgentMoved{Agent: s.agentOf(x.number)})
 	}
 }
 
@@ -217,6 +233,29 @@ func (s *state) unserve(id CallID) {
 			s.serves(n, "")
 		}
 	}
+}
+
+// agentOf copies an agent; one who was never seen in a queue is not signed in.
+func (s *state) agentOf(n Exten) Agent {
+	if a := s.agents[n]; a != nil && a.State != "" {
+		return a.copy()
+	}
+	return Agent{Exten: n, State: AgentLogout, Away: s.away(n)}
+}
+
+// allAgents copies all extensions as agents, those who are not signed in too, in the order of their numbers.
+func (s *state) allAgents() []Agent {
+	list := make([]Agent, 0, len(s.extens))
+	for n := range s.extens {
+		list = append(list, s.agentOf(n))
+	}
+	for n := range s.agents {
+		if s.extens[n] == nil {
+			list = append(list, s.agentOf(n))
+		}
+	}
+	slices.SortFunc(list, byAgentNumber)
+	return list
 }
 
 func (a *agent) copy() Agent {

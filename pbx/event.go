@@ -92,7 +92,8 @@ type CallerUnqueued struct {
 	Waiting Waiting
 }
 
-// AgentMoved tells that an agent is a member of other queues than before, or that his phone came or went, and that he does what he did.
+// AgentMoved tells that an agent is a member of other queues than before, or that his phone came or went, and that he does what he did. Of one who was
+// never in a queue it tells the phone.
 type AgentMoved struct{ Agent Agent }
 
 // AgentChanged tells that an agent does something else, or how the call of a busy one goes on: whom it is with, whether he has picked

@@ -92,6 +92,7 @@ type extension struct {
 	dev     ExtenState // last state of the device
 	holding int        // channels of the device that pressed hold
 	gone    bool       // its phone has unregistered, or does not answer any more
+	away    bool       // as told of one who was never in a queue
 	told    ExtenState // what subscribers know
 	known   bool       // told was ever set
 	changed time.Time  // when told came about, zero when nobody has seen it

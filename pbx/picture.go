@@ -9,17 +9,11 @@ import (
 
 // picture copies the whole state. The caller holds mu.
 func (s *Switch) picture() Picture {
-	p := Picture{Seq: s.state.seq, Resyncs: s.resyncs, Calls: s.calls(), Extensions: s.extensions()}
+	p := Picture{Seq: s.state.seq, Resyncs: s.resyncs, Calls: s.calls(), Extensions: s.extensions(), Agents: s.state.allAgents()}
 	for _, q := range s.state.queues {
 		p.Queues = append(p.Queues, q.copy())
 	}
-	for _, a := range s.state.agents {
-		if a.State != "" {
-			p.Agents = append(p.Agents, a.copy())
-		}
-	}
 	slices.SortFunc(p.Queues, func(a, b Queue) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(p.Agents, byAgentNumber)
 	return p
 }
 

@@ -25,17 +25,7 @@ func (s *Switch) Agents() ([]Agent, error) {
 	if !s.synced {
 		return nil, ErrOffline
 	}
-	list := make([]Agent, 0, len(s.state.extens))
-	for n := range s.state.extens {
-		list = append(list, s.agentOf(n))
-	}
-	for n := range s.state.agents {
-		if s.state.extens[n] == nil {
-			list = append(list, s.agentOf(n))
-		}
-	}
-	slices.SortFunc(list, byAgentNumber)
-	return list, nil
+	return s.state.allAgents(), nil
 }
 
 func byAgentNumber(a, b Agent) int {
@@ -52,7 +42,7 @@ func (s *Switch) Agent(n Exten) (Agent, error) {
 	if s.state.extens[n] == nil && s.state.agents[n] == nil {
 		return Agent{}, fmt.Errorf("%w: extension %s", ErrNotFound, n)
 	}
-	return s.agentOf(n), nil
+	return s.state.agentOf(n), nil
 }
 
 // AfterWorkUntil is when the after-call work of an agent ends by itself; zero when he has none.
@@ -65,14 +55,6 @@ func (s *Switch) AfterWorkUntil(n Exten) time.Time {
 	return time.Time{}
 }
 
-// agentOf copies an agent; one who was never seen in a queue is not signed in. The caller holds mu.
-func (s *Switch) agentOf(n Exten) Agent {
-	if a := s.state.agents[n]; a != nil && a.State != "" {
-		return a.copy()
-	}
-	return Agent{Exten: n, State: AgentLogout}
-}
-
 // seat checks a number and returns the agent behind it and his memberships, without those that he has left.
 func (s *Switch) seat(n Exten) (Agent, []place, error) {
 	s.mu.RLock()
@@ -80,7 +62,7 @@ func (s *Switch) seat(n Exten) (Agent, []place, error) {
 	if _, err := s.agent("extension", n, ""); err != nil {
 		return Agent{}, nil, err
 	}
-	a := s.agentOf(n)
+	a := s.state.agentOf(n)
 	if a.State == AgentLogout {
 		return a, nil, fmt.Errorf("%w: %s", ErrSignedOut, n)
 	}
@@ -134,7 +116,7 @@ func (s *Switch) expectOne(id CallID, o *order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.work = true
-	engaged := s.agentOf(Exten(o.from)).State == AgentBusy
+	engaged := s.state.agentOf(Exten(o.from)).State == AgentBusy
 	for _, other := range s.state.asked {
 		engaged = engaged || other.from == o.from && o.at.Sub(other.at) < orderPatience
 	}

@@ -27,7 +27,7 @@ type Picture struct {
 	Seq        uint64 // the last event that is already in the picture
 	Calls      []Call
 	Extensions []Extension
-	Agents     []Agent // those who are or were members of a queue
+	Agents     []Agent // all extensions as agents
 	Queues     []Queue
 	Resyncs    uint64 // full queries that are in the picture
 }

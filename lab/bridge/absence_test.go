@@ -202,3 +202,28 @@ func (b *bench) stores(text string) bool {
 	}
 	return false
 }
+
+// TestPhoneOfOneInNoQueue: who has signed in and is in no queue is told all the same that his phone came or went, also what the daemon missed.
+func TestPhoneOfOneInNoQueue(t *testing.T) {
+	forAbsences(t, bridge.Options{}, func(b *absent) {
+		p := b.phone("805")
+		b.idle("805")
+		s := b.watches("805", "logout")
+		b.must(p.Unregister(b.ctx))
+		s.told("logout away")
+		b.eventually("all of its loss to be told", func() bool { return b.stateOf("805") == "4" }) // by other threads of Asterisk
+		s.cut()
+		s = b.watches("805", "logout away")
+		b.must(p.Register(b.ctx))
+		s.told("logout")
+		b.misses(func() { b.must(p.Unregister(b.ctx)) })
+		if b.dies {
+			s = b.watches("805", "logout away")
+		} else {
+			s.told("logout away")
+		}
+		b.must(p.Register(b.ctx))
+		s.told("logout")
+		s.nothing()
+	})
+}
