@@ -103,8 +103,9 @@ func (e *agentEvent) besides(now *pbx.Situation) {
 	if now.Asks {
 		e.AppData["consult"], e.AppData["consult_id"] = now.Asking, now.Question
 	}
-	if len(now.Third) > 0 {
-		e.ThirdDN = string(now.Third[0])
+	for _, third := range now.Third {
+		e.ThirdDN = string(third) // the last one: it is news
+		e.AppData["third"] = strings.TrimPrefix(e.AppData["third"]+","+e.ThirdDN, ",")
 	}
 }
 

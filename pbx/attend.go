@@ -42,13 +42,13 @@ func (g grip) has(rules *Rules, number string) bool {
 // StopSpying ends all that one party listens to. A party that was brought into a call leaves it. Errors: InvalidError, ErrNoCall,
 // ErrOffline, ErrUnknown, ErrForbidden, RefusedError.
 func (s *Switch) StopSpying(ctx context.Context, by Exten) error {
-	return s.stopSpies(ctx, by, func(p *spy) bool { return p.by == by })
+	return s.stopSpies(ctx, by, func(p *spy) bool { return p.By == by })
 }
 
 // EndThreeWay takes a third party out of the call of an extension into which ThreeWay has brought it. Who listens to the extension is
 // let be, and is not told of: ErrNoCall. Errors are those of StopSpying.
 func (s *Switch) EndThreeWay(ctx context.Context, third, on Exten) error {
-	return s.stopSpies(ctx, third, func(p *spy) bool { return p.third && p.by == third && p.on == on })
+	return s.stopSpies(ctx, third, func(p *spy) bool { return p.Third && p.By == third && p.On == on })
 }
 
 // stopSpies ends some of what a party listens to.
@@ -90,7 +90,7 @@ func (s *state) listening(which func(*spy) bool) (ids []string) {
 // spyIsDue reports whether one of some listeners has been ordered whose channel does not exist yet.
 func (s *state) spyIsDue(which func(*spy) bool, now time.Time) bool {
 	for id, p := range s.spies {
-		if s.channels[id] == nil && now.Sub(p.ordered) < channelBirth && which(p) {
+		if s.channels[id] == nil && now.Sub(p.Ordered) < channelBirth && which(p) {
 			return true
 		}
 	}

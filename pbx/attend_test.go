@@ -78,7 +78,7 @@ func listenRig(t *testing.T) (*rig, *fake) {
 func (r *rig) hears(by Exten) {
 	r.t.Helper()
 	r.await(func(st *state) bool {
-		return len(st.listening(func(p *spy) bool { return p.by == by && p.started })) > 0
+		return len(st.listening(func(p *spy) bool { return p.By == by && p.Started })) > 0
 	})
 }
 

@@ -146,7 +146,7 @@ func (s *state) tick(now time.Time) {
 		}
 	}
 	for id, p := range s.spies {
-		if s.channels[id] == nil && now.Sub(p.ordered) > lateness {
+		if s.channels[id] == nil && now.Sub(p.Ordered) > lateness {
 			delete(s.spies, id)
 		}
 	}

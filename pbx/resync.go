@@ -309,8 +309,11 @@ func (s *state) reconcileChannel(m ami.Message, holding map[string]bool) {
 	}
 	if app := m.Get("Application"); app != "" {
 		ch.App, ch.AppData = app, m.Get("ApplicationData")
-		if app == "AppDial" || app == "AppQueue" {
+		switch app {
+		case "AppDial", "AppQueue":
 			ch.Called = true
+		case "ChanSpy":
+			s.hears(ch.ID) // which may have begun unseen
 		}
 	}
 	if fresh {

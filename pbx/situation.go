@@ -1,6 +1,9 @@
 package pbx
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Situation is what goes on in the call of an extension besides talking. The zero value is that of one who just talks, or has no call.
 type Situation struct {
@@ -9,7 +12,7 @@ type Situation struct {
 	Asks     bool    // the extension has left the other party by Consult, and not come back
 	Asking   string  // number of whom it asks, "" while that is not known
 	Question string  // names this asking and no later one, for Complete; "" where nobody is asked
-	Third    []Exten // those whom ThreeWay has brought in, or rings for that, in order
+	Third    []Exten // those whom ThreeWay has brought in, or rings for that, in the order in which it was asked to
 }
 
 func (n *Situation) equal(m *Situation) bool {
@@ -22,12 +25,16 @@ func (s *state) situation(n Exten, own *channel) Situation {
 	if own.Consulting {
 		now.Asking, now.Question = s.consults(own), own.Question
 	}
+	var third []*spy
 	for id, p := range s.spies {
-		if p.third && p.on == n && s.channels[id] != nil {
-			now.Third = append(now.Third, p.by)
+		if p.Third && p.On == n && s.channels[id] != nil {
+			third = append(third, p)
 		}
 	}
-	slices.Sort(now.Third)
+	slices.SortFunc(third, func(a, b *spy) int { return cmp.Or(a.Ordered.Compare(b.Ordered), cmp.Compare(a.By, b.By)) })
+	for _, p := range third {
+		now.Third = append(now.Third, p.By)
+	}
 	return now
 }
 

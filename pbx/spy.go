@@ -24,13 +24,14 @@ var spyKeys = map[SpyMode]string{Listen: "4", Whisper: "5", Barge: "6"}
 // spyOptions are app_chanspy's: q no beep, E end with the channel listened to, d keys switch the mode.
 var spyOptions = map[SpyMode]string{Listen: "qEd", Whisper: "qEdw", Barge: "qEdB"}
 
-// spy is a running or ordered listener.
+// spy is a running or ordered listener. It is stored with the call that its channel is, because Asterisk does not tell what it was meant for.
 type spy struct {
-	by, on  Exten
-	mode    SpyMode
-	third   bool // it was brought in by ThreeWay, and all know of it
-	started bool // it hears
-	ordered time.Time
+	By      Exten     `json:"by"`
+	On      Exten     `json:"on"`
+	Mode    SpyMode   `json:"mode"`
+	Third   bool      `json:"third,omitempty"`   // it was brought in by ThreeWay, and all know of it
+	Started bool      `json:"started,omitempty"` // it hears
+	Ordered time.Time `json:"ordered"`
 }
 
 // SpyRequest asks to let By listen to On.
@@ -82,12 +83,12 @@ func (r *Rules) pair(by, on Exten) error {
 }
 
 func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel string, r SpyRequest) error {
-	id, running, name := s.orderSpy(r)
-	if running != nil && running.third != r.third {
+	id, running, ch := s.orderSpy(r)
+	if running != nil && running.Third != r.third {
 		return fmt.Errorf("%w: %s takes part in the call of %s in another way", ErrState, r.By, r.On) // no agent makes a secret listener heard
 	}
 	if running != nil {
-		return s.changeSpy(ctx, running, name, r.Mode)
+		return s.changeSpy(ctx, running, ch, r.Mode)
 	}
 	_, err := s.client.Do(ctx, ami.NewAction("Originate",
 		"Channel", device, "Application", "ChanSpy", "Data", channel+","+spyOptions[r.Mode],
@@ -105,43 +106,46 @@ func (s *Switch) startSpy(ctx context.Context, rules *Rules, device, channel str
 const channelBirth = 2 * time.Second
 
 // orderSpy notes a new listener, unless there is one of the same two already: two requests at once make one.
-func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, channel string) {
+func (s *Switch) orderSpy(r SpyRequest) (id CallID, running *spy, own *channel) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, p := range s.state.spies {
-		if p.by != r.By || p.on != r.On {
+		if p.By != r.By || p.On != r.On {
 			continue
 		}
 		if ch := s.state.channels[id]; ch != nil {
-			return "", p, ch.Name
+			return "", p, ch
 		}
-		if now.Sub(p.ordered) < channelBirth {
-			return "", p, ""
+		if now.Sub(p.Ordered) < channelBirth {
+			return "", p, nil
 		}
 	}
 	id = newCallID(now)
-	s.state.spies[string(id)] = &spy{by: r.By, on: r.On, mode: r.Mode, third: r.third, ordered: now}
-	return id, nil, ""
+	s.state.spies[string(id)] = &spy{By: r.By, On: r.On, Mode: r.Mode, Third: r.third, Ordered: now}
+	return id, nil, nil
 }
 
 // changeSpy presses the key of a mode on behalf of the listener.
-func (s *Switch) changeSpy(ctx context.Context, p *spy, channel string, mode SpyMode) error {
+func (s *Switch) changeSpy(ctx context.Context, p *spy, own *channel, mode SpyMode) error {
 	s.mu.RLock()
-	same, started := p.mode == mode, p.started
+	same, started, channel := p.Mode == mode, p.Started && own != nil, ""
+	if own != nil {
+		channel = own.Name
+	}
 	s.mu.RUnlock()
 	if same {
 		return nil
 	}
 	if !started {
-		return fmt.Errorf("%w: %s has not answered yet", ErrState, p.by)
+		return fmt.Errorf("%w: %s has not answered yet", ErrState, p.By)
 	}
 	_, err := s.client.Do(ctx, ami.NewAction("PlayDTMF", "Channel", channel, "Digit", spyKeys[mode], "Receive", "true"))
 	if err != nil {
 		return translate(err)
 	}
 	s.mu.Lock()
-	p.mode = mode
+	p.Mode, own.call.dirty = mode, true
 	s.mu.Unlock()
 	return nil
 }
@@ -152,7 +156,7 @@ func (s *Switch) StopSpy(ctx context.Context, by, on Exten) error {
 	if err := s.rules().pair(by, on); err != nil {
 		return err
 	}
-	return s.stopSpies(ctx, by, func(p *spy) bool { return p.by == by && p.on == on })
+	return s.stopSpies(ctx, by, func(p *spy) bool { return p.By == by && p.On == on })
 }
 
 func (s *state) spyStart(m ami.Message) {
@@ -163,9 +167,7 @@ func (s *state) spyStart(m ami.Message) {
 		}
 		return
 	}
-	if p := s.spies[m.Get("SpyerUniqueid")]; p != nil {
-		p.started = true
-	}
+	s.hears(m.Get("SpyerUniqueid"))
 }
 
 func (s *state) spyStop(m ami.Message) {
@@ -173,10 +175,20 @@ func (s *state) spyStop(m ami.Message) {
 	s.unspy(m.Get("SpyerUniqueid"))
 }
 
+// hears notes that a listener hears.
+func (s *state) hears(id string) {
+	if p, ch := s.spies[id], s.channels[id]; p != nil && ch != nil && !p.Started {
+		p.Started, ch.call.dirty = true, true
+	}
+}
+
 // unspy forgets a listener.
 func (s *state) unspy(id string) {
 	if p := s.spies[id]; p != nil {
 		delete(s.spies, id)
-		s.unrest(p.on)
+		s.unrest(p.On)
+		if c := s.owners[id]; c != nil && c.Spy == p {
+			c.Spy, c.dirty = nil, true
+		}
 	}
 }

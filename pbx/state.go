@@ -240,7 +240,7 @@ func (s *state) addChannel(ch *channel) {
 	s.channels[ch.ID] = ch
 	s.addLine(ch)
 	if p := s.spies[ch.ID]; p != nil {
-		s.unrest(p.on)
+		s.unrest(p.On)
 	}
 	if ch.Local() {
 		s.halves[ch.Name] = ch
@@ -249,7 +249,7 @@ func (s *state) addChannel(ch *channel) {
 		c.first = ch
 		c.started = ch.Created
 		if p := s.spies[ch.ID]; p != nil {
-			c.Listens = p.on
+			c.Listens, c.Spy = p.On, p
 		}
 		c.inbound = s.rules.InboundContexts.MatchString(ch.FirstContext)
 		s.emit(CallStarted{Call: s.copyCall(c)})

@@ -94,6 +94,9 @@ func (s *state) restore(body []byte) error {
 		s.alias(c, a)
 	}
 	c.first = &channel{Channel: st.First, call: c}
+	if c.Spy != nil {
+		s.spies[st.First.ID] = c.Spy
+	}
 	for _, saved := range st.Channels {
 		ch := &channel{Channel: saved, call: c}
 		if saved.ID == st.First.ID {

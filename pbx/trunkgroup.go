@@ -31,6 +31,7 @@ type errand struct {
 	For   QueueName `json:"for,omitempty"`   // whose agents it is meant for
 
 	Listens Exten `json:"listens,omitempty"` // to whose call the first channel listens, or takes part in as a third
+	Spy     *spy  `json:"spy,omitempty"`     // for as long as it does
 }
 
 // TrunkGroups returns the configured trunk groups in their order.

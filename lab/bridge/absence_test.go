@@ -227,3 +227,47 @@ func TestPhoneOfOneInNoQueue(t *testing.T) {
 		s.nothing()
 	})
 }
+
+// TestThirdsUnseen: who takes part in a call besides, and who listens to it, is known to a daemon that was away, and can be let go.
+func TestThirdsUnseen(t *testing.T) {
+	forAbsences(t, bridge.Options{}, func(b *absent) {
+		const talk = "busy answer inbound 02150000044 answered"
+		ola := &olaBench{bench: b.bench}
+		password := ola.login()
+		s, agent, other := ola.seated()
+		own, customer := b.answeredBy(s, agent, "02150000044")
+		listener := b.phone("803")
+		b.idle("803")
+		b.does("extensions/extenSpy", "spy extension success", "dst", "805", "src", "803", "mode", "whisper")
+		at803 := b.incoming(listener)
+		b.must(at803.Heard(b.within(10*time.Second), 20))
+		s.does("monitor", "dest", "801", "three_way", "true")
+		at801 := b.incoming(other)
+		b.must(at801.Heard(b.within(10*time.Second), 20))
+		s.does("monitor", "dest", "02155551111", "three_way", "true")
+		outside := b.incoming(b.out)
+		b.must(outside.Heard(b.within(10*time.Second), 20))
+		s.told(talk+" third 801", talk+" third 02155551111 of 801,02155551111")
+		back := func(now string) {
+			b.Helper()
+			s.cut()
+			s = b.watches("805", now)
+		}
+		b.misses(func() {})
+		back(talk + " third 02155551111 of 801,02155551111")
+		b.misses(func() {
+			b.must(outside.Hangup(b.ctx))
+			b.over(outside)
+		})
+		back(talk + " third 801")
+		s.refused(404, "no call", "unmonitor", "extn", "803")
+		s.does("unmonitor", "extn", "801", "three_way", "true")
+		b.over(at801)
+		s.told(talk)
+		b.does("extensions/extenSpy", "spy extension success", "dst", "805", "src", "803", "mode", "whisper") // as it is
+		b.connect("admin", password).does("unmonitor", "extn", "803")
+		b.over(at803)
+		b.must(customer.Hangup(b.ctx))
+		b.over(own)
+	})
+}

@@ -167,6 +167,9 @@ func besides(data any) (words string) {
 			words += fmt.Sprintf(" %s %v", key, v)
 		}
 	}
+	if third, _ := d["third"].(string); strings.Contains(third, ",") {
+		words += " of " + third
+	}
 	if d["sip_state"] == "false" {
 		words += " away"
 	}
@@ -450,12 +453,18 @@ func (b *olaBench) joined(s *socket, other *phone.Phone, own, customer *phone.Ca
 	b.hearsOf("the customer with a third party", customer, agentTone, thirdTone)
 	b.hearsOf("the agent with a third party", own, outsideTone, thirdTone)
 	s.told(talks41 + " third 801")
-	s.does("unmonitor", "extn", "801", "three_way", "true")
-	b.over(at801)
-	s.told(talks41)
 	s.does("monitor", "dest", "02155551111", "three_way", "true")
 	outside := b.incoming(b.out)
 	b.must(outside.Heard(b.within(10*time.Second), 20))
+	s.told(talks41 + " third 02155551111 of 801,02155551111")
+	s.does("unmonitor", "extn", "02155551111", "three_way", "true")
+	b.over(outside)
+	s.told(talks41 + " third 801")
+	s.does("monitor", "dest", "02155551111", "three_way", "true")
+	outside = b.incoming(b.out)
+	s.told(talks41 + " third 02155551111 of 801,02155551111")
+	s.does("unmonitor", "extn", "801", "three_way", "true")
+	b.over(at801)
 	s.told(talks41 + " third 02155551111")
 	s.does("unmonitor", "extn", "02155551111", "three_way", "true")
 	b.over(outside)

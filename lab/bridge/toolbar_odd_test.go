@@ -60,9 +60,9 @@ func TestToolbarKeepsUp(t *testing.T) {
 
 		d.number("#target", "801", "#three")
 		at801 = b.incoming(colleague)
-		d.p.WaitText("#leave", "801")
+		d.p.WaitText(".leave", "801")
 		b.must(at801.Hangup(b.ctx))
-		d.p.WaitGone("#leave")
+		d.p.WaitGone(".leave")
 
 		d.p.Click("#hold")
 		d.p.WaitText("#call-state", "On hold")

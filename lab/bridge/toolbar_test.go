@@ -284,10 +284,10 @@ func (d *desk) passes(colleague *phone.Phone) {
 func (d *desk) joins(colleague *phone.Phone, own, customer *phone.Call) {
 	d.number("#target", "801", "#three")
 	at801 := d.incoming(colleague)
-	d.p.WaitText("#leave", "801")
+	d.p.WaitText(".leave", "801")
 	d.hearsOf("the third party", at801, agentTone, outsideTone)
 	d.hearsOf("the agent with a third party", own, outsideTone, thirdTone)
-	d.p.Click("#leave")
+	d.p.Click(".leave")
 	d.over(at801)
 	d.hearsOf("the customer without a third party", customer, agentTone)
 }

@@ -3,7 +3,7 @@
 const link = { tick: 500, quiet: 900, lost: 2200, deep: 2, again: 3000, pong: 4000 }; // milliseconds; each so-manieth look asks for Asterisk, too
 const kept = "dialbridge.toolbar";
 const times = { again: 500, againMost: 5000, open: 5000, heartbeat: 5000, pong: link.pong };
-const quietCall = { held: "", asking: "", question: "", third: "" };
+const quietCall = { held: "", asking: "", question: "", thirds: [] };
 const nobody = { agent: null, call: null, callers: [], away: false, ...quietCall, listening: "", afterCallEnds: 0, talkingSince: 0, popUrl: "", blocked: false };
 
 const beside = (path) => new URL(path, location.href).href;
@@ -203,7 +203,7 @@ export class Agent {
   cancel() { return this.command(() => this.ola.unconsult()); }
 
   three(number) { return this.command(() => this.ola.three_way(number)); }
-  leaveThird() { return this.command(() => this.ola.exit_three_way(this.state.third), [404]); }
+  leaveThird(number) { return this.command(() => this.ola.exit_three_way(number), [404]); }
 
   async listen(extension) { return (await this.command(() => this.ola.monitor(this.state.extension, extension))) && this.now({ listening: extension }); }
   async unlisten() { return (await this.command(() => this.ola.unmonitor(this.state.extension), [404])) && this.now({ listening: "" }); }
@@ -304,12 +304,13 @@ export class Agent {
   }
 
   /** What goes on in his call besides talking, whoever has brought that about. */
-  besides({ app_data: d, third_dn: third }) {
+  besides({ app_data: d }) {
+    const thirds = d.third ? d.third.split(",") : [];
     if (!("consult" in d)) {
       if (this.state.question) this.asks = "";
-      return { held: d.hold || "", asking: "", question: "", third };
+      return { held: d.hold || "", asking: "", question: "", thirds };
     }
-    return { held: d.hold || "", asking: d.consult || this.asks || "…", question: d.consult_id, third };
+    return { held: d.hold || "", asking: d.consult || this.asks || "…", question: d.consult_id, thirds };
   }
 
   callOf(m) {

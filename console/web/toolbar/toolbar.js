@@ -102,7 +102,7 @@ function Call({ state, off }) {
       ${call.answered && state.held === "server" && html`<button id="unhold" disabled=${off} onClick=${() => agent.unhold()}>${t("bar.unhold")}</button>`}
       ${state.asking && html`<button id="complete" class="primary" disabled=${off} onClick=${() => agent.complete()}>${t("bar.complete")}</button>
         <button id="cancel" disabled=${off} onClick=${() => agent.cancel()}>${t("bar.cancel")}</button>`}
-      ${state.third && html`<button id="leave" disabled=${off} onClick=${() => agent.leaveThird()}>${t("bar.leave", { number: state.third })}</button>`}
+      ${state.thirds.map((number) => html`<button key=${number} class="leave" disabled=${off} onClick=${() => agent.leaveThird(number)}>${t("bar.leave", { number })}</button>`)}
     </div>
     ${call.answered && !state.asking && html`<${NumberForm} id="target" label=${t("bar.target")} disabled=${off} actions=${[
       { id: "transfer", label: t("bar.transfer"), does: (n) => agent.transfer(n) },
