@@ -146,7 +146,8 @@ func (s *state) otherParty(line *channel) string {
 	}
 	c := line.call
 	for _, l := range c.legs {
-		if !l.Ended && l.FromName == line.Name && s.channels[l.ToID] != nil {
+		to := s.channels[l.ToID]
+		if l.FromName == line.Name && to != nil && (!l.Ended || l.Answered && line.Bridge == "" && to.Bridge == "") { // or on their way to each other
 			return l.ToID
 		}
 	}

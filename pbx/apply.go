@@ -250,7 +250,7 @@ func (s *state) hangup(m ami.Message) {
 // variables maps the few variables by which applications tell what has no event to what they do to a call: app_mixmonitor
 // tells where a recording goes, app_voicemail whether a message was left, app_queue why a caller is not let in.
 var variables = map[string]func(*state, *channel, string){
-	"MIXMONITOR_FILENAME": func(_ *state, ch *channel, value string) { ch.call.recording = value },
+	recordingFile: func(_ *state, ch *channel, value string) { ch.call.recording = value },
 	"VMSTATUS": func(_ *state, ch *channel, value string) {
 		ch.call.Voicemail = ch.call.Voicemail || value == "SUCCESS"
 	},

@@ -78,6 +78,7 @@ type Leg struct {
 	Ended      bool   `json:"ended,omitempty"`
 	Answered   bool   `json:"answered,omitempty"`
 	Status     string `json:"status,omitempty"` // Asterisk's DialStatus
+	Unseen     bool   `json:"unseen,omitempty"` // it was found ringing, and its beginning not told by Asterisk
 }
 
 // Call is a copy of a call as it stands.

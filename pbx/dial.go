@@ -29,7 +29,15 @@ func (s *state) dialBegin(m ami.Message) {
 		s.dialling[base] = from
 		return
 	}
-	leg := legFrom(m, from)
+	if leg := c.leg(m.Get("DestUniqueid")); leg != nil && leg.Unseen {
+		leg.Unseen = false // it was found before this came
+		return
+	}
+	s.ring(c, legFrom(m, from))
+}
+
+// ring tells that a leg is being rung.
+func (s *state) ring(c *call, leg *Leg) {
 	s.addLeg(c, leg)
 	c.dirty = true
 	s.beginRing(c, leg)

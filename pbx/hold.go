@@ -61,8 +61,9 @@ func heldBy(name string) string {
 // OnHold reports whether the leg is on hold: its phone has pressed hold, or it was put on hold from outside.
 func (c *Channel) OnHold() bool { return c.Holding || c.Held != "" }
 
-// loudness is a volume to be given to a channel, and the helper that ends with it.
-type loudness struct{ channel, volume, helper string }
+// loudness is a volume to be given to a channel, and the helper that ends with it. moves is the channel's Uniqueid where requests to hold wait
+// until it is done.
+type loudness struct{ channel, volume, helper, moves string }
 
 // held notes that a helper has begun to play for a channel, or, when by is "", that it has ended. A hold that nobody asked to end
 // leaves the channel without a voice, which it gets back.
@@ -99,10 +100,12 @@ func (s *state) reconcileHolds(list []ami.Message) {
 		}
 	}
 	for id, ch := range s.channels {
-		if helper := by[id]; helper != ch.Held {
-			if helper != "" {
-				s.voices = append(s.voices, loudness{channel: ch.Name, volume: noVolume}) // who began it may not have come so far
-			}
+		helper := by[id]
+		if helper != "" && !ch.moving { // who began it may not have come so far, and who was to end it may have come half way
+			ch.moving = true
+			s.voices = append(s.voices, loudness{channel: ch.Name, volume: noVolume, moves: id})
+		}
+		if helper != ch.Held {
 			s.held(ch, helper)
 		}
 	}
@@ -120,6 +123,7 @@ func (r *run) putVoices(list []loudness) {
 				r.log.Warn("volume of a held call could not be set", "channel", l.channel, "volume", l.volume, "error", err)
 			}
 			cancel()
+			r.endHold(l.moves)
 		}
 	})
 }
@@ -195,8 +199,11 @@ func (s *Switch) holdLimit() time.Duration {
 	return holdLimit
 }
 
-// errHolding says that another request is putting a channel on hold.
-var errHolding = fmt.Errorf("%w: a hold is under way", ErrState)
+// errHolding says that another request is putting a channel on hold, errReleasing that one is taking it back.
+var (
+	errHolding   = fmt.Errorf("%w: a hold is under way", ErrState)
+	errReleasing = fmt.Errorf("%w: the end of a hold is under way", ErrState)
+)
 
 // beginHold checks that a channel can be put on hold, and notes that it is about to be: of two requests at once the second waits for the
 // first, and finds it done.
@@ -219,7 +226,7 @@ func (s *state) beginHold(id string) (Channel, error) {
 	case ch.moving && !ch.releasing:
 		return Channel{}, errHolding
 	case ch.moving:
-		return Channel{}, fmt.Errorf("%w: the end of a hold is under way", ErrState)
+		return Channel{}, errReleasing
 	case ch.Held == "" && ch.Holding:
 		return Channel{}, fmt.Errorf("%w: the phone itself holds the call", ErrState)
 	case ch.Aside != "":
@@ -274,27 +281,35 @@ func (s *Switch) Unhold(ctx context.Context, n Exten) error {
 	if _, _, err := s.grip(n); err != nil {
 		return err
 	}
-	own, err := s.beginUnhold(n)
+	own, err := s.beginUnhold(ctx, n)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, n)
 	}
 	defer s.endHold(own.ID)
-	if err := s.voice(ctx, loudness{own.Name, plainVolume, own.Held}); err != nil {
+	if err := s.voice(ctx, loudness{channel: own.Name, volume: plainVolume, helper: own.Held}); err != nil {
 		return err
 	}
 	return s.confirm(ctx, n, func(st *state) bool { ch := st.channels[own.ID]; return ch == nil || ch.Held == "" })
 }
 
-// beginUnhold finds the channel of an extension that is on hold from outside.
-func (s *Switch) beginUnhold(n Exten) (Channel, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, ch := range s.state.channels {
-		if ch.Held == "" || s.state.rules.extenOf(ch.Device()) != n {
+// beginUnhold finds the channel of an extension that is on hold from outside, and waits until its hold has begun.
+func (s *Switch) beginUnhold(ctx context.Context, n Exten) (own Channel, err error) {
+	s.awaitFor(ctx, holdPatience, func(st *state) bool {
+		own, err = st.beginUnhold(n)
+		return !errors.Is(err, errHolding)
+	})
+	return own, err
+}
+
+func (s *state) beginUnhold(n Exten) (Channel, error) {
+	for _, ch := range s.channels {
+		switch {
+		case ch.Held == "" || s.rules.extenOf(ch.Device()) != n:
 			continue
-		}
-		if ch.moving {
-			return Channel{}, fmt.Errorf("%w: a hold is under way", ErrState)
+		case ch.moving && !ch.releasing:
+			return Channel{}, errHolding
+		case ch.moving:
+			return Channel{}, errReleasing
 		}
 		ch.moving, ch.releasing = true, true
 		return ch.Channel, nil

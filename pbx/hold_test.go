@@ -227,3 +227,28 @@ func TestHoldIsFoundAfterARestart(t *testing.T) {
 		t.Errorf("ended %v", ended)
 	}
 }
+
+// TestUnholdHalfWay: the link is lost between the two steps of an end. The call is on hold as before, and its other party does not hear music
+// and the extension at once.
+func TestUnholdHalfWay(t *testing.T) {
+	r, f := holdRig(t)
+	if err := r.sw.Hold(t.Context(), "802"); err != nil {
+		t.Fatal(err)
+	}
+	helper := f.Received("Originate")[0].Get("ChannelId")
+	f.set(func() {
+		f.channels = append(f.channels, row("CoreShowChannel", helperName, helper, helper, "6", "Application", "ChanSpy"))
+	})
+	f.Handle("Hangup", func(*amitest.Session, ami.Action) { f.Drop() })
+	if err := r.sw.Unhold(t.Context(), "802"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Unhold = %v", err)
+	}
+	f.WaitLogins(2)
+	r.complete()
+	r.stateIs("802", OnHold)
+	want := slices.Concat(muted, plain, muted)
+	r.await(func(*state) bool { return len(f.volumes()) >= len(want) })
+	if got := f.volumes(); !slices.Equal(got, want) {
+		t.Errorf("volumes %q, want %q", got, want)
+	}
+}

@@ -1,49 +1,18 @@
 package pbx
 
-import (
-	"context"
-
-	"github.com/dialbridge/dialbridge/ami"
-)
-
 // That a phone has pressed hold is told by an event alone. Where that may have been missed, it is known by whom it holds: of two in a bridge,
 // Asterisk says of the one that it is on hold when the other has pressed it (ADR 38).
 
-// onHold is the function of Asterisk's dialplan that says whether a channel is being held. It is in the core, and alike for all drivers.
-const onHold = "CHANNEL(onhold)"
-
-// plight says whether a channel is being held in the bridge in which it is.
-type plight struct {
-	bridge string
-	held   bool
-}
-
-// askPlights learns which channels are being held. Without an answer nothing is known of any.
-func (s *snapshot) askPlights(ctx context.Context, c *ami.Client) error {
-	list, err := unlessRefused(c.List(ctx, ami.NewAction("Status", "Variables", onHold)))
-	s.plights = map[string]plight{}
-	for _, m := range list {
-		switch p := (plight{bridge: m.Get("BridgeID")}); m.Get("Variable") {
-		case onHold + "=1":
-			p.held = true
-			fallthrough
-		case onHold + "=0":
-			s.plights[m.Get("Uniqueid")] = p
-		}
-	}
-	return err
-}
-
 // reconcilePressed takes over which phones have pressed hold: one may have done so, or taken it back, while nobody listened. Of one that has
 // not exactly one other in its bridge, or who is in a conference, nothing can be told, and it stays as it was.
-func (s *state) reconcilePressed(plights map[string]plight) {
+func (s *state) reconcilePressed(all map[string]particulars) {
 	for _, ch := range s.channels {
 		if ch.Local() || ch.State != up {
 			continue
 		}
 		bridge := s.holdsIn(ch)
 		if peer := s.onlyOther(ch, bridge); peer != nil {
-			if p, known := plights[peer.ID]; known && p.bridge == bridge {
+			if p := all[peer.ID]; p.told && p.bridge == bridge {
 				s.press(ch, p.held, bridge)
 			}
 		}

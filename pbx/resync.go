@@ -18,26 +18,27 @@ type Drivers struct{ PJSIP, SIP bool }
 // snapshot is everything that a full query learnt. A part that could not be asked has its flag unset and changes
 // nothing; why is in missing.
 type snapshot struct {
-	asterisk  string    // version, "" when it may not be asked
-	began     time.Time // Asterisk; zero when it does not say
-	drivers   Drivers
-	endpoints map[string]string // device -> extension-like resource name
-	down      map[string]bool   // device -> it cannot be dialled
-	hints     []ami.Message
-	devices   []ami.Message
-	queues    []ami.Message
-	channels  []ami.Message
-	rooms     []ami.Message     // who is in conferences of ours
-	holding   map[string]bool   // bridges whose channels do not hear each other, by id
-	plights   map[string]plight // by Uniqueid
-	cdrs      cdrSource
-	records   []CDR    // from Asterisk's own file
-	place     position // up to which they were read
-	hasPlace  bool
-	unread    string // why they could not be read, "" when they were
-	missing   []string
+	asterisk    string    // version, "" when it may not be asked
+	began       time.Time // Asterisk; zero when it does not say
+	drivers     Drivers
+	endpoints   map[string]string // device -> extension-like resource name
+	down        map[string]bool   // device -> it cannot be dialled
+	hints       []ami.Message
+	devices     []ami.Message
+	queues      []ami.Message
+	channels    []ami.Message
+	rooms       []ami.Message          // who is in conferences of ours
+	holding     map[string]bool        // bridges whose channels do not hear each other, by id
+	particulars map[string]particulars // by Uniqueid
+	parked      []ami.Message
+	cdrs        cdrSource
+	records     []CDR    // from Asterisk's own file
+	place       position // up to which they were read
+	hasPlace    bool
+	unread      string // why they could not be read, "" when they were
+	missing     []string
 
-	hasEndpoints, hasHints, hasQueues, hasRooms, hasChannels bool
+	hasEndpoints, hasHints, hasQueues, hasRooms, hasParked, hasChannels bool
 }
 
 // query asks Asterisk for everything. Channels come last, so that they are the freshest part. It fails only when the
@@ -45,7 +46,7 @@ type snapshot struct {
 func query(ctx context.Context, c *ami.Client, file string, from position) (*snapshot, error) {
 	s := &snapshot{endpoints: map[string]string{}, down: map[string]bool{}}
 	steps := []func(context.Context, *ami.Client) error{
-		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askPlights, s.askChannels,
+		s.askVersion, s.askEndpoints, s.askHints, s.askDevices, s.askCDR, s.askQueues, s.askBridges, s.askRooms, s.askParked, s.askParticulars, s.askChannels,
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {
@@ -167,7 +168,7 @@ func (s *snapshot) askQueues(ctx context.Context, c *ami.Client) error {
 
 // askBridges learns which bridges only hold their channels. Without an answer none does.
 func (s *snapshot) askBridges(ctx context.Context, c *ami.Client) error {
-	list, err := unlessRefused(c.List(ctx, ami.NewAction("BridgeList")))
+	list, _, err := unlessRefused(c.List(ctx, ami.NewAction("BridgeList")))
 	s.holding = map[string]bool{}
 	for _, m := range list {
 		s.holding[m.Get("BridgeUniqueid")] = m.Get("BridgeTechnology") == holdingBridge
@@ -175,12 +176,12 @@ func (s *snapshot) askBridges(ctx context.Context, c *ami.Client) error {
 	return err
 }
 
-// unlessRefused turns an answer "no" into an empty list and lets the loss of the link through.
-func unlessRefused(list []ami.Message, err error) ([]ami.Message, error) {
+// unlessRefused turns an answer "no" into an empty list that tells nothing, and lets the loss of the link through.
+func unlessRefused(list []ami.Message, err error) (_ []ami.Message, told bool, _ error) {
 	if refused := (*ami.ResponseError)(nil); errors.As(err, &refused) {
-		return nil, nil
+		return nil, false, nil
 	}
-	return list, err
+	return list, err == nil, err
 }
 
 func (s *snapshot) askChannels(ctx context.Context, c *ami.Client) error {
@@ -277,14 +278,19 @@ func (s *state) reconcileChannels(snap *snapshot, f fates, gap *gap) {
 	slices.SortStableFunc(list, func(a, b ami.Message) int { return cmp.Compare(naming(a), naming(b)) })
 	for _, m := range list {
 		if id := m.Get("Uniqueid"); !isPseudo(m.Get("Channel")) && (s.channels[id] != nil || !f.born[id]) {
-			s.reconcileChannel(m, snap.holding)
+			s.reconcileChannel(m, snap)
 		}
 	}
 	for ch, at := range dead {
 		s.dropChannel(ch, ChannelEnded{}, true, at)
 	}
 	s.reconcileHolds(list)
-	s.reconcilePressed(snap.plights)
+	s.reconcilePressed(snap.particulars)
+	s.reconcileParticulars(snap.particulars)
+	if snap.hasParked {
+		s.reconcileParked(snap.parked)
+	}
+	s.reconcileRinging()
 	for _, c := range s.calls { // stored at the moment when its last channel had gone
 		if len(c.channels) == 0 {
 			s.endCall(c, CallEnded{Synthetic: true}, s.seen)
@@ -300,15 +306,19 @@ func naming(m ami.Message) int {
 	return 1
 }
 
-func (s *state) reconcileChannel(m ami.Message, holding map[string]bool) {
+func (s *state) reconcileChannel(m ami.Message, snap *snapshot) {
 	ch := s.touch(m)
 	fresh := ch == nil
 	if fresh {
 		ch = channelFrom(m, s.at.Add(-clock(m.Get("Duration"))))
+		ch.Dialled = cmp.Or(snap.particulars[ch.ID].dialled, ch.Dialled) // it may have gone on since
 		s.addChannel(ch)
 	}
 	if app := m.Get("Application"); app != "" {
-		ch.App, ch.AppData = app, m.Get("ApplicationData")
+		news := app != ch.App
+		if ch.App, ch.AppData = app, m.Get("ApplicationData"); news {
+			s.runs(ch)
+		}
 		switch app {
 		case "AppDial", "AppQueue":
 			ch.Called = true
@@ -320,7 +330,7 @@ func (s *state) reconcileChannel(m ami.Message, holding map[string]bool) {
 		s.wayOf(ch)
 	}
 	if id := m.Get("BridgeId"); id != ch.Bridge {
-		s.enterBridge(ch, id, holding[id])
+		s.enterBridge(ch, id, snap.holding[id])
 	}
 	s.consult(ch) // which may have ended unseen
 	s.walk(ch)
