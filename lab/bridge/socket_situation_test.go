@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,6 +15,23 @@ const (
 	talks41 = "busy answer inbound 02150000041 answered"
 	keys41  = talks41 + " keys 7"
 )
+
+// besides is what an event tells of a hold, of a consultation and of the agent's phone.
+func besides(data any) (words string) {
+	d, _ := data.(map[string]any)
+	for _, key := range []string{"hold", "consult"} {
+		if v, is := d[key]; is {
+			words += fmt.Sprintf(" %s %v", key, v)
+		}
+	}
+	if third, _ := d["third"].(string); strings.Contains(third, ",") {
+		words += " of " + third
+	}
+	if d["sip_state"] == "false" {
+		words += " away"
+	}
+	return words
+}
 
 // holds: a hold is told whoever began it, by a command or by the phone's own key; that of the other party is none of the agent's.
 func (b *olaBench) holds(s *socket, own, customer *phone.Call) {

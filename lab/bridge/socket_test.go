@@ -3,7 +3,6 @@ package bridge_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -157,23 +156,6 @@ func (s *socket) words() (list []string) {
 		list = append(list, line)
 	}
 	return list
-}
-
-// besides is what an event tells of a hold, of a consultation and of the agent's phone.
-func besides(data any) (words string) {
-	d, _ := data.(map[string]any)
-	for _, key := range []string{"hold", "consult"} {
-		if v, is := d[key]; is {
-			words += fmt.Sprintf(" %s %v", key, v)
-		}
-	}
-	if third, _ := d["third"].(string); strings.Contains(third, ",") {
-		words += " of " + third
-	}
-	if d["sip_state"] == "false" {
-		words += " away"
-	}
-	return words
 }
 
 // told waits for exactly these, in their order, and forgets them.
