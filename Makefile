@@ -47,7 +47,7 @@ DEB_VERSION ?= $(shell scripts/deb-version.sh)
 # SQLite is C.
 export CGO_ENABLED := 1
 
-.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak load receivers pictures lab deb static test-deb test-deb-arm64 clean check need-build need-deb need-lab need-promtool need-receivers need-test
+.PHONY: help build test race fuzz lint fmt golden cover bench demo conformance faults soak wander load receivers pictures lab deb static test-deb test-deb-arm64 clean check need-build need-deb need-lab need-promtool need-receivers need-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ conformance: need-lab ## what the vendors' pages print, line by line, against re
 
 faults: need-lab ## every fault that delivery survives, often, and a table (FAULT="word..." for some)
 	go run ./lab/cmd/faults $(FAULT)
+
+wander: need-lab ## calls by chance on each Asterisk; what was followed is compared with what a new look sees (ROUNDS=10 SEED=1)
+	go test -count=1 -timeout 60m -v -run 'TestWander$$' ./lab/bridge -args -wander $(or $(ROUNDS),10) -wander-seed $(or $(SEED),1)
 
 soak: need-lab ## 2000 mixed calls on each Asterisk, the link cut again and again (CALLS=2000)
 	go test -count=1 -timeout 60m -v -run 'TestSoak$$' ./lab/bridge -args -soak $(or $(CALLS),2000)

@@ -45,6 +45,7 @@ var appliers = map[string]func(*state, ami.Message){
 	"AgentComplete":      (*state).agentComplete,
 	"HangupRequest":      (*state).hangupRequest,
 	"ParkedCall":         (*state).parked,
+	"ParkedCallSwap":     (*state).parked, // in the place of who has parked himself
 	"UnParkedCall":       func(s *state, m ami.Message) { s.unparked(m, "retrieved") },
 	"ParkedCallTimeOut":  func(s *state, m ami.Message) { s.unparked(m, "timeout") },
 	"ParkedCallGiveUp":   func(s *state, m ami.Message) { s.unparked(m, "gave-up") },
@@ -214,6 +215,7 @@ func (s *state) bridgeEnter(m ami.Message) {
 		if m.Get("BridgeType") == basicBridge {
 			s.unite(ch, s.bridges[id])
 		}
+		s.exchange(ch, id)
 		s.enterBridge(ch, id, m.Get("BridgeTechnology") == holdingBridge)
 		s.consult(ch)
 	}

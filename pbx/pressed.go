@@ -31,11 +31,26 @@ func (s *state) press(ch *channel, on bool, bridge string) {
 	s.setHold(ch, on, ch.Held)
 }
 
+// exchange forgets in which bridge phones hold that have another one before them now: he is not on hold for Asterisk, and nothing he is says that they
+// have let go.
+func (s *state) exchange(ch *channel, bridge string) {
+	for _, other := range s.bridges[bridge] {
+		if other.Holding {
+			other.Pressed, other.call.dirty = "", true
+		}
+	}
+	if ch.Holding && ch.Aside == "" && ch.Pressed != bridge {
+		ch.Pressed, ch.call.dirty = "", true
+	}
+}
+
 // holdsIn is the bridge in which a hold of a channel is: for one that has left somebody on hold to ask another, it is not the one in which it is.
 func (s *state) holdsIn(ch *channel) string {
 	switch {
 	case ch.Consulting:
 		return ch.Aside
+	case ch.Holding && ch.Pressed == "":
+		return ""
 	case ch.Holding && len(s.bridges[ch.Pressed]) > 0:
 		return ch.Pressed
 	}

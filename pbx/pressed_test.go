@@ -68,6 +68,40 @@ func TestPressedUnseen(t *testing.T) {
 	}
 }
 
+// TestHoldsAnotherThanPressed: who was held by a phone has been replaced since. Asterisk does not hold the new one, and the phone still does.
+func TestHoldsAnotherThanPressed(t *testing.T) {
+	const hers, his, third = "PJSIP/801-00000001", "PJSIP/802-00000002", "PJSIP/803-00000003"
+	for name, then := range map[string][]ami.Message{
+		"in the same bridge": {row("BridgeEnter", third, "1.3", "1.1", "6", "BridgeUniqueid", "b1"), row("BridgeLeave", hers, "1.1", "1.1", "6", "BridgeUniqueid", "b1")},
+		"in another bridge": {
+			row("BridgeLeave", his, "1.2", "1.1", "6", "BridgeUniqueid", "b1"), row("BridgeEnter", third, "1.3", "1.1", "6", "BridgeUniqueid", "b2"),
+			row("BridgeEnter", his, "1.2", "1.1", "6", "BridgeUniqueid", "b2"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			f.seats(chair{hers, "1.1", "b1", "Dial", "0"}, chair{his, "1.2", "b1", "AppDial", "0"}, chair{third, "1.3", "", "Dial", "0"})
+			r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
+			r.complete()
+			f.say(row("Hold", his, "1.2", "1.1", "6"))
+			bridge := ""
+			for _, m := range then {
+				f.say(m)
+				bridge = m.Get("BridgeUniqueid")
+			}
+			r.await(func(st *state) bool {
+				other := st.peerOf(st.channels["1.2"])
+				return st.channels["1.2"].Holding && other != nil && other.ID == "1.3"
+			})
+			f.seats(chair{his, "1.2", bridge, "AppDial", "0"}, chair{third, "1.3", bridge, "Dial", "0"})
+			r.again(f)
+			r.await(func(st *state) bool { return st.channels["1.1"] == nil && st.channels["1.2"].Holding })
+			f.say(row("Unhold", his, "1.2", "1.1", "6"))
+			r.await(func(st *state) bool { return !st.channels["1.2"].Holding })
+		})
+	}
+}
+
 // TestAskingHoldsUnseen: the hold that is a part of a consultation by command is not taken for one that the phone has pressed.
 func TestAskingHoldsUnseen(t *testing.T) {
 	r, f := consultRig(t, "b3")

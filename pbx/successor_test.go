@@ -134,6 +134,22 @@ func TestPlaceInAConference(t *testing.T) {
 	}
 }
 
+// TestPlaceInAParkingSpace: 801 has parked himself and gives the caller his place.
+func TestPlaceInAParkingSpace(t *testing.T) {
+	p := begun()
+	p.asking()
+	p.tell("ParkedCall", "ParkeeUniqueid", "1.2", "ParkingSpace", "701")
+	p.tell("ParkedCallSwap", "ParkeeUniqueid", "1.0", "ParkingSpace", "701")
+	p.channel("Hangup", "PJSIP/801-3", "1.2", "1.2", "Cause", "16")
+	if sp := p.calls["1.0"].openSpan(SpanPark, "1.0"); sp == nil || sp.Place != "701" {
+		t.Errorf("parked: %+v", sp)
+	}
+	p.tell("UnParkedCall", "ParkeeUniqueid", "1.0", "ParkingSpace", "701")
+	if sp := p.calls["1.0"].openSpan(SpanPark, "1.0"); sp != nil {
+		t.Errorf("parked still: %+v", sp)
+	}
+}
+
 // TestOlder compares Linkedids as Asterisk does.
 func TestOlder(t *testing.T) {
 	for _, c := range []struct {

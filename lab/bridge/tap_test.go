@@ -26,6 +26,7 @@ type tap struct {
 	sent  bytes.Buffer
 	conns []net.Conn
 	deaf  *atomic.Bool // set for the connections of today: nothing comes through, and nothing ends
+	heard ear          // what Asterisk tells
 	apart bool         // nobody is let through
 }
 
@@ -75,8 +76,23 @@ func (p *tap) accept() {
 			_, _ = to.Close(), from.Close()
 		}
 		p.done.Go(func() { pipe(asterisk, daemon, p) })
-		p.done.Go(func() { pipe(daemon, asterisk, io.Discard) })
+		p.done.Go(func() { pipe(daemon, asterisk, &p.heard) })
 	}
+}
+
+// ear counts what it is given, and keeps it where there is somewhere to keep it.
+type ear struct {
+	bytes atomic.Int64
+	kept  io.Writer
+}
+
+// Write implements io.Writer.
+func (e *ear) Write(b []byte) (int, error) {
+	e.bytes.Add(int64(len(b)))
+	if e.kept == nil {
+		return len(b), nil
+	}
+	return e.kept.Write(b)
 }
 
 // hearing writes to a connection unless it has gone deaf.
