@@ -3,6 +3,9 @@ package console
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dialbridge/dialbridge/lab/browser"
@@ -40,6 +43,47 @@ func TestTabsHaveOneSession(t *testing.T) {
 	first.Type("[name=number]", "13800000001")
 	first.Click("main .primary")
 	first.WaitText("[role=status] .good", "13800000001 is on the list.")
+}
+
+// TestLateAnswersEndNoSession: what was asked under the session of before, and is answered when another one has logged in, says nothing of that one. Tabs that
+// ask at the same moment showed the log-in, with the new session open.
+func TestLateAnswersEndNoSession(t *testing.T) {
+	r := newRig(t, 100)
+	_, err := r.users.Create(t.Context(), "ann", "Ann", pbx.RoleSupervisor, "in the morning")
+	r.must(err)
+	held, release := make(chan string, 2), make(chan struct{})
+	let := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(let)
+	var hold atomic.Int32
+	url := r.site(func(req *http.Request) {
+		change := req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/blacklist")
+		who := req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/session")
+		if (change || who) && hold.Add(-1) >= 0 {
+			held <- req.URL.Path
+			<-release
+		}
+	})
+	b := browser.ForTest(t, browser.Options{})
+	first := b.Open(url + "#/blacklist")
+	first.Expect("401")
+	logInAs(first, "admin", adminPassword)
+	first.WaitText(".who", "admin")
+	hold.Store(2)
+	first.Type("[name=number]", "1")
+	first.Click("main .primary")
+	first.Eval(`new BroadcastChannel("dialbridge.session").postMessage("")`, nil) // as another tab does
+	<-held
+	<-held
+	second := b.Open(url + "#/login")
+	second.WaitText(".who", "admin")
+	logInAs(second, "ann", "in the morning")
+	second.WaitText(".who", "Ann")
+	first.WaitText(".who", "Ann")
+	let()
+	first.Until("both late answers", `performance.getEntriesByType("resource").filter((e) => e.responseStatus === 401).length === 3`) // with that of the start
+	first.Eval("location.hash = '#/history'", nil)
+	first.WaitText("h1", "Calls")
+	first.WaitText(".who", "Ann")
 }
 
 // TestSessionEndsMeanwhile: a change that came too late is said to be undone, and logging out does what it says though the session has ended already, or

@@ -11,8 +11,8 @@ export class ApiError extends Error {
   }
 }
 
-/** Who has logged in: {name, login, role, csrf, ...}; null = nobody, undefined = not known yet. */
-let session, ended = "";
+/** Who has logged in: {name, login, role, csrf, ...}; null = nobody, undefined = not known yet. `turn` counts who was asked for or has logged in: the last one holds. */
+let session, turn = 0, ended = "";
 const listeners = new Set();
 
 /** The tabs of one browser have one session: where somebody logs in or out, the others ask anew who he is. */
@@ -70,10 +70,11 @@ async function request(method, path, body, signal, opened) {
 }
 
 async function ask(method, path, body, signal, opened) {
+  const csrf = session?.csrf;
   try {
     return await request(method, path, body, signal, opened);
   } catch (e) {
-    if (e.status === 401) {
+    if (e.status === 401 && session?.csrf === csrf) { // not of a session that another tab has ended since
       if (session) ended = method === "GET" || method === "HEAD" ? "ended" : "undone";
       setSession(null);
     }
@@ -102,17 +103,21 @@ export async function probe(path) {
 
 /** Finds out who has logged in. */
 export async function resume() {
+  const mine = ++turn;
+  let found = null;
   try {
-    setSession(await request("GET", "session"));
+    found = await request("GET", "session");
   } catch (e) {
     if (e.status !== 401 && e.status !== 403) throw e;
-    setSession(null);
   }
+  if (mine === turn) setSession(found);
 }
 
 /** Logs in. Throws ApiError. */
 export async function logIn(login, password) {
-  setSession(await request("POST", "session", { login, password }));
+  const found = await request("POST", "session", { login, password });
+  turn++;
+  setSession(found);
   ended = "";
   tabs?.postMessage("");
 }
