@@ -90,7 +90,7 @@ func (c *checkup) opened(ctx context.Context, path string, mend []string) {
 	case version != nil && sqlite.Holder(path) == 0:
 		c.note("database", version.Error(), "start the daemon of this version, which brings the file up to date: systemctl restart dialbridge")
 	case version != nil:
-		c.bad("database", version.Error(), "the daemon that runs is of another version: systemctl restart dialbridge")
+		c.bad("database", version.Error()+"; the daemon that runs is of another version, or starts still", startedMend)
 	default:
 		c.good("database", path+" can be written, "+found.String())
 	}

@@ -42,7 +42,7 @@ func (c *checkup) port(ctx context.Context, name, key, host string, number int, 
 	case err == nil:
 		text := at + " is free"
 		if daemon != 0 {
-			c.bad(name, fmt.Sprintf("%s, but the daemon (process %d) runs: it was started with other values of %s", text, daemon, key), "systemctl restart dialbridge")
+			c.bad(name, fmt.Sprintf("%s, but the daemon (process %d) runs: it starts still, or was started with other values of %s", text, daemon, key), startedMend)
 			return
 		}
 		if c.who.name != "" && number < privilegedPorts() {
@@ -61,6 +61,9 @@ func (c *checkup) port(ctx context.Context, name, key, host string, number int, 
 		c.bad(name, at+": "+err.Error(), "correct "+key)
 	}
 }
+
+// startedMend tells apart a daemon that has a large database to bring up to date, and one that has to be started again.
+const startedMend = "systemctl status dialbridge     # activating: wait, and check again; active: systemctl restart dialbridge"
 
 // startPatience is how long a daemon that has begun to start is waited for.
 const startPatience = 3 * time.Second

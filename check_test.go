@@ -21,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dialbridge/dialbridge/internal/conf"
@@ -257,6 +258,24 @@ func TestCheckWaitsForADaemonThatStarts(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	if err := <-found; !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("the daemon has its port: %v", err)
+	}
+}
+
+// TestCheckBesideASlowStart: a daemon that has a large database to copy, or a damaged one to try, is longer without its port than anybody waits. It was
+// said to have been started with another port, and to be restarted.
+func TestCheckBesideASlowStart(t *testing.T) {
+	path, at := filepath.Join(t.TempDir(), "d.db"), someAddress(t, "127.77.0.3").(*net.TCPAddr)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	check := &checkup{cfg: &conf.Config{Store: conf.Store{Path: path}}}
+	synctest.Test(t, func(t *testing.T) {
+		check.port(t.Context(), "port", "BINDPORT", at.IP.String(), at.Port, "http")
+	})
+	if f := check.found[0]; f.Status != "fail" || !strings.Contains(f.Text, "starts still, or was started with other values") || !strings.Contains(f.Mend[0], "activating") {
+		t.Errorf("%+v", f)
 	}
 }
 
