@@ -109,12 +109,16 @@ func TestExportsAreNoted(t *testing.T) {
 		}))
 	})
 	server.Close() // waits for the handlers
-	func() {
+	breaks := func(ctx context.Context, query string) {
 		defer func() { _ = recover() }() // as the server does
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, Prefix+"/calls.csv?answered=yes&n=4", nil)
+		req := httptest.NewRequestWithContext(ctx, http.MethodGet, Prefix+"/calls.csv?"+query, nil)
 		req.RemoteAddr, req.Host = "127.0.0.1:40000", "127.0.0.1:8000"
 		r.web.ServeHTTP(deaf{httptest.NewRecorder()}, req)
-	}()
+	}
+	breaks(t.Context(), "answered=yes&n=4")
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	breaks(gone, "answered=yes&n=5") // nothing has gone out
 	r.api.Configure(func(h http.Header) bool { return h.Get("Authorization") == "good" })
 	for range 2 {
 		r.request(http.MethodGet, Prefix+"/calls?limit=1", "", "Authorization", "good")

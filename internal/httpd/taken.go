@@ -115,10 +115,11 @@ func (t *takings) forget(now time.Time) {
 	}
 }
 
-// takes reports whether a request that was answered has taken something that nothing was told of yet. 412 says that it is another one than was wanted.
+// takes reports whether a request has taken something that nothing was told of yet. 412 says that it is another one than was wanted; of an answer that broke off
+// before it began, nothing has gone out.
 func (s *Server) takes(c echo.Context, who string) bool {
 	x, ok := c.Get(takenKey).(take)
 	r := c.Request()
-	return ok && c.Response().Status < http.StatusBadRequest && r.Method != http.MethodHead &&
+	return ok && c.Response().Committed && c.Response().Status < http.StatusBadRequest && r.Method != http.MethodHead &&
 		s.takings.begins(taking{who, Remote(r).String(), c.Path(), x.what}, x.piece)
 }
