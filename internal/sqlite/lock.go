@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -44,12 +45,30 @@ func lockError(err error, path, pid string) error {
 // processes of another container, it returns 0 too.
 func Holder(path string) int {
 	var st syscall.Stat_t
-	list, err := os.ReadFile("/proc/locks")
-	if err != nil || syscall.Stat(path+".lock", &st) != nil {
+	if syscall.Stat(path+".lock", &st) != nil {
 		return 0
 	}
 	text, _ := os.ReadFile(path + ".lock") // without it the device has to be the same
-	return holder(string(list), st, strings.TrimSpace(string(text)))
+	for range 10 {
+		if pid := holder(locks(), st, strings.TrimSpace(string(text))); pid != 0 {
+			return pid
+		}
+	}
+	return 0
+}
+
+// locks reads the kernel's list, "" where it cannot be read. It comes in pieces, of a page at most, and where a line goes between two of them another one is
+// left out: so the pieces are as large as can be, which os.ReadFile's are not, and who finds nothing in a long list looks again.
+func locks() string {
+	f, err := os.Open("/proc/locks")
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	var list bytes.Buffer
+	list.Grow(1 << 16)
+	_, _ = list.ReadFrom(f) // what there is of it, as far as it goes
+	return list.String()
 }
 
 // holder finds the process with the lock. btrfs and overlayfs tell another device by stat(2) than the kernel has in its list: there it
