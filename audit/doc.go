@@ -11,7 +11,7 @@ const (
 
 	mostEntries = 100_000
 	mostRefused = 10_000      // of them, so that who is refused again and again drives nothing else out
-	mostTaken   = 50_000      // of them, so that a program that takes each recording drives no command out
+	mostTaken   = 50_000      // of them, so that a program that takes each recording leaves room for commands
 	leastKept   = 1000        // however full the disk is
 	mostWaiting = 4096        // for the database; beyond it entries are lost, which is counted
 	longestText = 256         // bytes of one value

@@ -9,13 +9,13 @@ addTexts({
   en: {
     "audit.at": "When", "audit.who": "Who", "audit.remote": "Address", "audit.action": "What", "audit.params": "With", "audit.status": "Result", "audit.id": "Request",
     "audit.failed": "Refused, failed or broken off alone", "audit.since": "From", "audit.until": "Until", "audit.nobody": "nobody known", "audit.done": "done", "audit.refused": "refused",
-    "audit.broken": "failed", "audit.hint": "Each command, each attempt to log in, each export of calls and each recording that was taken, by all interfaces. Entries are kept for up to 180 days.",
+    "audit.broken": "failed", "audit.hint": "Each command, each attempt to log in, each export of calls, and each recording and list of calls that was taken, by all interfaces. Entries are kept for up to 180 days.",
     "audit.off.client": "broke off: the client went away", "audit.off.session": "broke off: the session had ended", "audit.off.stop": "broke off: the daemon stopped", "audit.off.error": "broke off: a fault of the daemon",
   },
   zh: {
     "audit.at": "时间", "audit.who": "用户", "audit.remote": "地址", "audit.action": "操作", "audit.params": "参数", "audit.status": "结果", "audit.id": "请求编号",
     "audit.failed": "仅显示被拒绝、失败或中断的", "audit.since": "从", "audit.until": "到", "audit.nobody": "未知用户", "audit.done": "成功", "audit.refused": "被拒绝",
-    "audit.broken": "失败", "audit.hint": "所有接口的每条命令、每次登录尝试、每次导出通话记录和每次获取录音。记录最多保留 180 天。",
+    "audit.broken": "失败", "audit.hint": "所有接口的每条命令、每次登录尝试、每次导出通话记录，以及每次获取录音和通话列表。记录最多保留 180 天。",
     "audit.off.client": "中断：客户端已断开", "audit.off.session": "中断：会话已结束", "audit.off.stop": "中断：守护进程已停止", "audit.off.error": "中断：守护进程出错",
   },
 });
