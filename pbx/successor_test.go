@@ -150,25 +150,30 @@ func TestPlaceInAParkingSpace(t *testing.T) {
 	}
 }
 
-// TestOlder compares Linkedids as Asterisk does.
-func TestOlder(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"1795286495.84", "1795286495.85", true},
-		{"1795286495.85", "1795286495.84", false},
-		{"1795286495.9", "1795286495.10", true},
-		{"1795286494.99", "1795286495.1", true},
-		{"box-one-1795286495.1", "box-one-1795286495.2", true},
-		{"1795286495.c393c81f08328dc", "1795286495.1", true},
-		{"1795286495.1", "1795286495.c393c81f08328dc", false},
-		{"1795286495.1", "1795286495.1", false},
-		{"", "1795286495.1", true},
-		{"nonsense", "1795286495.1", true},
+// TestTheOlderCallGoesOn: when two calls meet, the one that began first goes on, whatever their ids look like.
+func TestTheOlderCallGoesOn(t *testing.T) {
+	for name, ids := range map[string]struct{ older, younger string }{
+		"Asterisk's ids":                         {"1795286495.9", "1795286495.10"},
+		"one of ours, by a clock that is behind": {"1795286495.9", "1795286000.c393c81f08328dc"},
+		"one of ours, by a clock that is ahead":  {"1795287000.c393c81f08328dc", "1795286495.9"},
+		"one of a client of ARI":                 {"1795286495.9", "7a1e3bd2-93c5-4f0e-8d5b-a5d2c9c1f6b0"},
 	} {
-		if got := older(c.a, c.b); got != c.want {
-			t.Errorf("%s older than %s: %v", c.a, c.b, got)
+		for _, enters := range []string{"the older enters", "the younger enters"} {
+			t.Run(name+", "+enters, func(t *testing.T) {
+				p := begun()
+				p.channel("Newchannel", "PJSIP/trunk-1", ids.older, ids.older, "Context", "from-trunk")
+				p.channel("Newchannel", "PJSIP/803-2", ids.younger, ids.younger)
+				order := []string{ids.younger, ids.older}
+				if enters == "the younger enters" {
+					order = []string{ids.older, ids.younger}
+				}
+				for _, id := range order { // as they were called when they left where they were
+					p.channel("BridgeEnter", p.channels[id].Name, id, id, "BridgeUniqueid", "b1", "BridgeType", "basic")
+				}
+				if c := p.calls[CallID(ids.older)]; len(p.calls) != 1 || c == nil || len(c.channels) != 2 || c.first.ID != ids.older {
+					t.Errorf("%d calls, the older is %+v", len(p.calls), c)
+				}
+			})
 		}
 	}
 }
