@@ -58,25 +58,37 @@ func (s *state) reconcileRinging() {
 	}
 }
 
-// diallerOf is who rings a channel, as far as the list of channels tells: the one whose Dial names its device, else the one in a queue. Nil where there is
-// none, or more than one.
-func (s *state) diallerOf(ch *channel) *channel {
-	var named, queued []*channel
+// diallerOf is who rings a channel, as far as the list of channels tells. Nil where there is none, or more than one.
+func (s *state) diallerOf(ch *channel) (found *channel) {
 	for _, other := range ch.call.channels {
 		switch {
-		case other == ch:
-		case other.App == "Dial" && slices.ContainsFunc(strings.FieldsFunc(other.AppData, func(r rune) bool { return r == '&' || r == ',' }),
-			func(device string) bool { return device == ch.Device() }):
-			named = append(named, other)
-		case other.App == "Queue":
-			queued = append(queued, other)
+		case other == ch || !other.rings(ch):
+		case found != nil:
+			return nil
+		default:
+			found = other
 		}
 	}
-	if len(named) == 0 {
-		named = queued
+	return found
+}
+
+// rings reports whether what a channel runs may be what rings another one, which Asterisk has named after the application. One in a queue may still be in it while it
+// talks, and another one be rung by Dial.
+func (c *channel) rings(ch *channel) bool {
+	switch ch.App {
+	case "AppQueue":
+		return c.App == "Queue"
+	case "AppDial":
+		return c.App == "Dial" && slices.ContainsFunc(strings.FieldsFunc(c.AppData, func(r rune) bool { return r == '&' || r == ',' }),
+			func(dialString string) bool { return leadsTo(dialString, ch.Device()) })
 	}
-	if len(named) != 1 {
-		return nil
-	}
-	return named[0]
+	return false
+}
+
+// leadsTo reports whether a dial string is that of a device: PJSIP/801, PJSIP/801/sip:801@192.0.2.1, SIP/trunk/NUMBER or PJSIP/NUMBER@trunk.
+func leadsTo(dialString, device string) bool {
+	tech, resource, _ := strings.Cut(dialString, "/")
+	resource, _, _ = strings.Cut(resource, "/")
+	_, trunk, _ := strings.Cut(resource, "@")
+	return tech+"/"+resource == device || tech+"/"+trunk == device
 }

@@ -13,23 +13,28 @@ import (
 // behind the list. Where it cannot be told who rings it, nothing is.
 func TestRingingUnseen(t *testing.T) {
 	const caller, rung = "PJSIP/801-00000001", "PJSIP/802-00000002"
-	ringing := row("CoreShowChannel", rung, "1.2", "1.1", "5", "Application", "AppDial", "ApplicationData", "(Outgoing Line)")
 	in := func(name, id, app, data string) ami.Message {
 		return row("CoreShowChannel", name, id, "1.1", "6", "Application", app, "ApplicationData", data)
 	}
+	queued := in("PJSIP/trunk-00000004", "1.4", "Queue", "630,t")
 	for name, test := range map[string]struct {
+		by       string // what has made the channel that rings
 		channels []ami.Message
 		from     string // "" = not told
 	}{
-		"by a phone":             {[]ami.Message{in(caller, "1.1", "Dial", "PJSIP/802,30,tT")}, caller},
-		"one of two":             {[]ami.Message{in(caller, "1.1", "Dial", "PJSIP/803&PJSIP/802,30")}, caller},
-		"out of a queue":         {[]ami.Message{in(caller, "1.1", "Queue", "630,t")}, caller},
-		"by somebody else":       {[]ami.Message{in(caller, "1.1", "Dial", "PJSIP/8021,30")}, ""},
-		"by two, who both do so": {[]ami.Message{in(caller, "1.1", "Queue", "630"), in("PJSIP/803-00000003", "1.3", "Queue", "631")}, ""},
+		"by a phone":             {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/802,30,tT")}, caller},
+		"one of two":             {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/803&PJSIP/802,30")}, caller},
+		"at its address":         {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/802/sip:802@192.0.2.1:5060;ob&PJSIP/802/sip:802@192.0.2.2,,HhTtr")}, caller},
+		"as a trunk":             {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/02155550001@802,30")}, caller},
+		"out of a queue":         {"AppQueue", []ami.Message{in(caller, "1.1", "Queue", "630,t")}, caller},
+		"by who has answered":    {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/802"), queued}, caller},
+		"by who cannot be told":  {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "${X}"), queued}, ""},
+		"by somebody else":       {"AppDial", []ami.Message{in(caller, "1.1", "Dial", "PJSIP/8021,30")}, ""},
+		"by two, who both do so": {"AppQueue", []ami.Message{in(caller, "1.1", "Queue", "630"), in("PJSIP/803-00000003", "1.3", "Queue", "631")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			f.channels = append([]ami.Message{ringing}, test.channels...)
+			f.channels = append(test.channels, row("CoreShowChannel", rung, "1.2", "1.1", "5", "Application", test.by, "ApplicationData", "(Outgoing Line)"))
 			r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
 			r.complete()
 			f.say(amitest.NewEvent("DialBegin", "Channel", caller, "Uniqueid", "1.1", "Linkedid", "1.1", "DestChannel", rung, "DestUniqueid", "1.2", "DestLinkedid", "1.1",
