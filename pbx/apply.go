@@ -130,9 +130,17 @@ func channelFrom(m ami.Message, at time.Time) *channel {
 
 // asked notes the first real number that a channel asks the dialplan for.
 func (c *Channel) asked(exten string) {
-	if c.Dialled == "" && exten != "s" && exten != "h" {
-		c.Dialled = exten
+	if c.Dialled == "" {
+		c.Dialled = realNumber(exten)
 	}
+}
+
+// realNumber is an extension of the dialplan that somebody has dialled, "" for one that the dialplan goes to by itself.
+func realNumber(exten string) string {
+	if exten == "s" || exten == "h" {
+		return ""
+	}
+	return exten
 }
 
 func (s *state) newChannel(m ami.Message) {

@@ -29,7 +29,7 @@ func (s *snapshot) askParticulars(ctx context.Context, c *ami.Client) error {
 	list, _, err := unlessRefused(c.List(ctx, ami.NewAction("Status", "Variables", onHold+","+recordingFile)))
 	s.particulars = make(map[string]particulars, len(list))
 	for _, m := range list {
-		p := particulars{bridge: m.Get("BridgeID"), dialled: m.Get("DNID")}
+		p := particulars{bridge: m.Get("BridgeID"), dialled: realNumber(m.Get("DNID"))}
 		for name, value := range m.All() {
 			if name == "Variable" {
 				p.take(value)
