@@ -68,7 +68,7 @@ func (st *storedCall) wind(at reading) {
 	st.eachTime(func(t *time.Time) { *t = at.Wall.Add(-gone - st.Clock.Wall.Sub(*t)) })
 }
 
-// eachTime calls do with every time that a stored call holds and that is set. Slices are copied first: the live call keeps its own.
+// eachTime calls do with every time that a stored call holds and that is set. What is shared with the live call is copied first.
 func (st *storedCall) eachTime(do func(*time.Time)) {
 	set := func(list ...*time.Time) {
 		for _, t := range list {
@@ -92,6 +92,11 @@ func (st *storedCall) eachTime(do func(*time.Time)) {
 		channel(&st.Channels[i])
 	}
 	st.Spans = spans(st.Spans)
+	if st.Spy != nil {
+		listener := *st.Spy
+		set(&listener.Ordered)
+		st.Spy = &listener
+	}
 	for i := range st.Wraps {
 		set(&st.Wraps[i].Since, &st.Wraps[i].Until)
 	}

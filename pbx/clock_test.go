@@ -8,10 +8,11 @@ import (
 	"github.com/dialbridge/dialbridge/ami/amitest"
 )
 
-// stepped is a stored call of which a minute of talk and an open ring are known.
+// stepped is a stored call of which a minute of talk, an open ring and a listener are known.
 func stepped(wall time.Time) storedCall {
 	return storedCall{
 		ID: "1", Started: wall.Add(-2 * time.Minute), First: Channel{ID: "1", Created: wall.Add(-2 * time.Minute)},
+		errand: errand{Spy: &spy{By: "803", On: "801", Ordered: wall.Add(-20 * time.Second)}},
 		record: record{Spans: []Span{{Kind: SpanTalk, Start: wall.Add(-90 * time.Second), End: wall.Add(-30 * time.Second)}, {Kind: SpanRing, Start: wall.Add(-10 * time.Second)}}},
 	}
 }
@@ -54,6 +55,9 @@ func TestClockSteps(t *testing.T) {
 		}
 		if got := at.Wall.Sub(again.Spans[1].Start); got != c.want-110*time.Second {
 			t.Errorf("%s: it has rung for %v", c.name, got)
+		}
+		if got := at.Wall.Sub(again.Spy.Ordered); got != c.want-100*time.Second {
+			t.Errorf("%s: its listener was ordered %v ago", c.name, got)
 		}
 		if !again.Spans[1].End.IsZero() {
 			t.Errorf("%s: an open span has an end", c.name)
