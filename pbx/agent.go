@@ -226,6 +226,15 @@ func (s *state) serves(n Exten, id CallID) {
 	}
 }
 
+// servesOn notes that a call has gone on in another one, in which the queue will tell the end of an agent's conversation.
+func (s *state) servesOn(from, to CallID) {
+	for _, a := range s.agents {
+		if a.served == from {
+			a.served = to
+		}
+	}
+}
+
 // unserve lets go who still waits for the queue to tell the end of a call.
 func (s *state) unserve(id CallID) {
 	for n, a := range s.agents {

@@ -284,6 +284,7 @@ func (s *state) moveChannel(ch *channel, linked string) {
 	from.dirty, to.dirty = true, true
 	if len(from.channels) == 0 {
 		to.Serving, from.Serving = append(to.Serving, from.Serving...), nil
+		s.servesOn(from.id, to.id)
 		s.endCall(from, CallEnded{Cause: "16", CauseText: "Normal Clearing"}, s.at)
 		for _, name := range from.aliases { // Asterisk may go on to use it
 			s.alias(to, name)

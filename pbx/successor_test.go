@@ -150,6 +150,39 @@ func TestPlaceInAParkingSpace(t *testing.T) {
 	}
 }
 
+// TestServedInTwoCalls: 801 has a caller on hold and one out of a queue, and puts the two together. His after-call work begins when he has gone, and he
+// is not ready in between.
+func TestServedInTwoCalls(t *testing.T) {
+	p := begun()
+	p.rules.AfterWork, p.posted = 30*time.Second, true
+	p.tell("QueueMemberAdded", "Queue", "630", "MemberName", "Agent", "Interface", "PJSIP/801", "Status", "1", "Paused", "0")
+	p.channel("Newchannel", "PJSIP/trunk-1", "1.0", "1.0", "Context", "from-trunk")
+	p.channel("Newchannel", "PJSIP/801-2", "1.1", "1.0")
+	p.channel("BridgeEnter", "PJSIP/801-2", "1.1", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b1", "BridgeType", "basic")
+	p.channel("Newchannel", "PJSIP/trunk-3", "1.2", "1.2", "Context", "from-trunk")
+	p.channel("QueueCallerJoin", "PJSIP/trunk-3", "1.2", "1.2", "Queue", "630")
+	p.channel("Newchannel", "PJSIP/801-4", "1.3", "1.2")
+	p.channel("QueueCallerLeave", "PJSIP/trunk-3", "1.2", "1.2", "Queue", "630")
+	served := []string{"Queue", "630", "Interface", "PJSIP/801", "DestUniqueid", "1.3", "DestChannel", "PJSIP/801-4", "Reason", "transfer"}
+	p.channel("AgentConnect", "PJSIP/trunk-3", "1.2", "1.2", served...)
+	p.channel("BridgeEnter", "PJSIP/801-4", "1.3", "1.2", "BridgeUniqueid", "b2", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/trunk-3", "1.2", "1.2", "BridgeUniqueid", "b2", "BridgeType", "basic")
+	p.channel("BridgeEnter", "PJSIP/trunk-1", "1.0", "1.0", "BridgeUniqueid", "b2", "BridgeType", "basic", "SwapUniqueid", "1.3")
+	p.goes("PJSIP/801-4", "1.3", "1.0", "b2")
+	p.goes("PJSIP/801-2", "1.1", "1.0", "b1")
+	p.channel("AgentComplete", "PJSIP/trunk-3", "1.2", "1.0", served...)
+	var states []AgentState
+	for _, o := range p.out {
+		if e, is := o.Event.(AgentChanged); is && (len(states) == 0 || states[len(states)-1] != e.Agent.State) {
+			states = append(states, e.Agent.State)
+		}
+	}
+	if want := []AgentState{AgentReady, AgentBusy, AgentAfterWork}; !slices.Equal(states, want) {
+		t.Errorf("801 was %q, want %q", states, want)
+	}
+}
+
 // TestTheOlderCallGoesOn: when two calls meet, the one that began first goes on, whatever their ids look like.
 func TestTheOlderCallGoesOn(t *testing.T) {
 	for name, ids := range map[string]struct{ older, younger string }{
