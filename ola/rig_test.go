@@ -116,7 +116,7 @@ func newAsterisk(t *testing.T, o ...amitest.Options) *asterisk {
 			return
 		}
 		var ended []ami.Message
-		if strings.Contains(a.Get("Channel"), "810") {
+		if strings.Contains(a.Get("Channel"), "/810-") { // no id that has these digits by chance
 			ended = []ami.Message{amitest.NewEvent("ChannelHungup", "Channel", "PJSIP/810-00000002")}
 		}
 		s.List(a, "Channels hung up will follow", ended, "ChannelsHungupListComplete")

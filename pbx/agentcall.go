@@ -34,7 +34,7 @@ func (s *state) callOf(a *agent) (call AgentCall) {
 			line, call = ch, AgentCall{Answered: a.Call.Answered}
 			break
 		}
-		if line == nil || ch.Created.Before(line.Created) {
+		if line == nil || ch.Name < line.Name { // Asterisk counts them; one read of the socket may have two
 			line = ch
 		}
 	}

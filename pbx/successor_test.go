@@ -183,6 +183,19 @@ func TestServedInTwoCalls(t *testing.T) {
 	}
 }
 
+// TestOldestOfTwo: of two calls that an agent has, and that began in the same read of the socket, the older one is his, in whatever order they are known.
+func TestOldestOfTwo(t *testing.T) {
+	for _, ids := range [][]string{{"0000000f", "00000010"}, {"00000010", "0000000f"}} {
+		p := begun()
+		for _, id := range ids {
+			p.apply(amitest.NewEvent("Newchannel", "Channel", "PJSIP/805-"+id, "Uniqueid", id, "Linkedid", id, "ChannelState", "6"), p.at)
+		}
+		if call := p.callOf(&agent{Agent: Agent{Exten: "805"}}); call.Channel != "0000000f" {
+			t.Errorf("known as %v: his call is %s", ids, call.Channel)
+		}
+	}
+}
+
 // TestTheOlderCallGoesOn: when two calls meet, the one that began first goes on, whatever their ids look like.
 func TestTheOlderCallGoesOn(t *testing.T) {
 	for name, ids := range map[string]struct{ older, younger string }{
