@@ -34,7 +34,7 @@ func TestRingingUnseen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			f.channels = append(test.channels, row("CoreShowChannel", rung, "1.2", "1.1", "5", "Application", test.by, "ApplicationData", "(Outgoing Line)"))
+			f.channels = append(slices.Clone(test.channels), row("CoreShowChannel", rung, "1.2", "1.1", "5", "Application", test.by, "ApplicationData", "(Outgoing Line)"))
 			r := newRig(t, f, filepath.Join(t.TempDir(), "a.db"))
 			r.complete()
 			f.say(amitest.NewEvent("DialBegin", "Channel", caller, "Uniqueid", "1.1", "Linkedid", "1.1", "DestChannel", rung, "DestUniqueid", "1.2", "DestLinkedid", "1.1",
