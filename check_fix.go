@@ -301,15 +301,29 @@ func (f *fixer) listening(ctx context.Context) {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	dialer := net.Dialer{Timeout: consolePatience}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
-	switch {
-	case err == nil:
-		_ = conn.Close() // nothing was said
-	case errors.Is(err, syscall.ECONNREFUSED):
+	if errors.Is(greeted(ctx, net.JoinHostPort(host, port)), syscall.ECONNREFUSED) {
 		f.left("asterisk says that its manager is on at %s, and nothing listens there: some versions do not open the port again that a reload has "+
 			"closed. Asterisk has to be started again; when no call runs any more: asterisk -rx 'core restart when convenient'", found[1])
 	}
+}
+
+// greeted connects and waits for the manager's first word. A port that a reload has closed may take one connection more, that of who comes first, and gives
+// it no word.
+func greeted(ctx context.Context, address string) error {
+	dialer := net.Dialer{Timeout: consolePatience}
+	var err error
+	for range 2 {
+		var conn net.Conn
+		if conn, err = dialer.DialContext(ctx, "tcp", address); err != nil {
+			return err
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(consolePatience))
+		_, err = conn.Read(make([]byte, 1))
+		if _ = conn.Close(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // What `manager show settings` says: whether the manager is on, and where.

@@ -86,7 +86,7 @@ func TestStockAsterisk(t *testing.T) {
 	})
 }
 
-// TestFixTellsOfAPortThatStaysShut switches the manager off and lets `check --fix` switch it on again. 22 opens its port; 16 does not, which is told
+// TestFixTellsOfAPortThatStaysShut switches the manager off and lets `check --fix` switch it on again. 22 opens its port; 16 most often does not, which is told
 // with what helps, and helps.
 func TestFixTellsOfAPortThatStaysShut(t *testing.T) {
 	forBoth(t, func(t *testing.T, version string) {
@@ -103,7 +103,8 @@ func TestFixTellsOfAPortThatStaysShut(t *testing.T) {
 
 		const told = "asterisk says that its manager is on at "
 		out, status := b.fix()
-		if shut := version == "16"; strings.Contains(out, told+b.lab.AMIAddress) != shut || (status == 0) == shut {
+		// 16 most often cannot open it again, by chance of its threads; 22 always can
+		if shut := status != 0; strings.Contains(out, told+b.lab.AMIAddress) != shut || shut && version != "16" {
 			t.Errorf("it ended with %d:\n%s", status, out)
 		}
 		b.must(b.lab.Stop(b.ctx))
