@@ -6,8 +6,9 @@ import (
 	"github.com/dialbridge/dialbridge/ami"
 )
 
-// Who picks up a call in the moment in which it is answered takes the place of who has answered. An attended transfer to an application (a queue, a conference) puts the transferred party where the transferring one was. Asterisk tells the
-// transfer; that the one has come and the other has gone it tells late, or never.
+// Who picks up a call in the moment in which it is answered takes the place of who has answered. An attended transfer to an application (a queue,
+// a conference) puts the transferred party where the transferring one was. Asterisk tells the transfer; that the one has come and the other
+// has gone it tells late, or never.
 
 // succession finds who takes whose place, nil when nobody does.
 func (s *state) succession(m ami.Message) (giver, heir *channel) {
